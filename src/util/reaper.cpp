@@ -1,0 +1,327 @@
+#include "util/reaper.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "util/descriptor.h"
+#include "util/error.h"
+#include "util/reaper_child.h"
+#include "util/reaper_message.h"
+#include "util/spawn.h"
+#include "util/survivors.h"
+
+namespace schedctl {
+namespace {
+
+using Output = std::function<void(int fd, std::string_view bytes)>;
+
+constexpr std::size_t read_size = 64 * 1024;
+constexpr int kill_poll_ms = 50;
+constexpr const char* lost_message = "the reaper of this place was killed";
+
+ProcessEnd failed_start(ProcessEnd::Kind kind, std::string message) {
+  ProcessEnd end;
+  end.kind = kind;
+  end.message = std::move(message);
+  return end;
+}
+
+ProcessEnd failed_call(const char* what) {
+  const int error = errno;
+  return failed_start(
+      is_shortage(error) ? ProcessEnd::Kind::no_resources : ProcessEnd::Kind::not_startable,
+      fmt::format("cannot start a process: {}: {}", what, std::strerror(error)));
+}
+
+// Reads one end of a pipe; closed at the end of the file.
+class OutputPipe {
+ public:
+  explicit OutputPipe(int number) : number_(number) {}
+
+  // The end to write to.
+  std::optional<Descriptor> open() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return std::nullopt;
+    reader_.reset(ends[0]);
+    ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    return Descriptor(ends[1]);
+  }
+
+  // At most one buffer. Returns the number of bytes, 0 when there are none now or ever.
+  std::size_t read(char* buffer, const Output& output) {
+    const ssize_t got = ::read(reader_.get(), buffer, read_size);
+    if (got > 0) {
+      output(number_, {buffer, static_cast<std::size_t>(got)});
+      return static_cast<std::size_t>(got);
+    }
+    if (got == 0 || (errno != EAGAIN && errno != EINTR)) reader_.reset();
+    return 0;
+  }
+
+  // What lies in the pipe, and no more: somebody may go on writing.
+  void drain(char* buffer, const Output& output) {
+    const int capacity = ::fcntl(reader_.get(), F_GETPIPE_SZ);
+    std::size_t rest = static_cast<std::size_t>(std::max(capacity, 0));
+    while (reader_ && rest > 0) {
+      const auto got = read(buffer, output);
+      if (got == 0) return;
+      rest -= std::min(rest, got);
+    }
+  }
+
+  int get() const { return reader_.get(); }
+
+ private:
+  int number_;
+  Descriptor reader_;
+};
+
+// A file in memory that holds `data` and can no longer change. Empty with errno set when there is
+// no room.
+std::optional<Descriptor> sealed_file(const std::string& data) {
+  Descriptor file(::memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file) return std::nullopt;
+  std::string_view rest = data;
+  while (!rest.empty()) {
+    const ssize_t written = ::write(file.get(), rest.data(), rest.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return std::nullopt;
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::lseek(file.get(), 0, SEEK_SET) != 0 ||
+      ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
+    return std::nullopt;
+  return file;
+}
+
+// Throws DataError that names the user.
+Identity identity_of(const std::string& user) {
+  if (::geteuid() != 0)
+    throw DataError(fmt::format("user \"{}\": only root may run a command as another user", user));
+  std::vector<char> buffer(16 * 1024);
+  passwd entry{};
+  passwd* found = nullptr;
+  while (::getpwnam_r(user.c_str(), &entry, buffer.data(), buffer.size(), &found) == ERANGE)
+    buffer.resize(buffer.size() * 2);
+  if (!found) throw DataError(fmt::format("no such user: {}", user));
+  Identity identity{entry.pw_uid, entry.pw_gid, {}};
+  int count = 64;
+  identity.groups.resize(static_cast<std::size_t>(count));
+  if (::getgrouplist(user.c_str(), entry.pw_gid, identity.groups.data(), &count) < 0) {
+    identity.groups.resize(static_cast<std::size_t>(count));
+    ::getgrouplist(user.c_str(), entry.pw_gid, identity.groups.data(), &count);
+  }
+  identity.groups.resize(static_cast<std::size_t>(count));
+  return identity;
+}
+
+bool holds_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
+
+// Empty when the spec can be given to the kernel.
+std::string fault_of(const ProcessSpec& spec) {
+  if (spec.argv.empty() || spec.argv[0].empty()) return "no program is named";
+  if (std::any_of(spec.argv.begin(), spec.argv.end(), holds_nul)) return "an argument holds a NUL";
+  if (std::any_of(spec.env.begin(), spec.env.end(), holds_nul))
+    return "the environment holds a NUL";
+  if (holds_nul(spec.cwd)) return "the folder holds a NUL";
+  return "";
+}
+
+// The owner's side of one run.
+class Conversation {
+ public:
+  Conversation(int socket, const std::function<bool()>& kill_now, const Output& output)
+      : socket_(socket), kill_now_(kill_now), output_(output) {}
+
+  // Empty when the start message is on its way; otherwise why not.
+  std::optional<ProcessEnd> start(const ProcessSpec& spec, const std::stop_token& stop, int held);
+  // Empty when the reaper is gone.
+  std::optional<ProcessEnd> wait(std::stop_token stop);
+  bool reaper_is_gone() const { return gone_; }
+  void rethrow() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  void read_output(bool all);
+  void ask_to_kill();
+
+  const int socket_;
+  const std::function<bool()>& kill_now_;
+  const Output& output_;
+  OutputPipe out_{1}, err_{2};
+  std::unique_ptr<char[]> buffer_{new char[read_size]};
+  std::exception_ptr failure_;  // of the output function
+  Descriptor stop_event_;
+  bool stopping_ = false, killed_ = false, gone_ = false;
+};
+
+std::optional<ProcessEnd> Conversation::start(const ProcessSpec& spec, const std::stop_token& stop,
+                                              int held) {
+  StartRequest request;
+  if (!spec.user.empty()) request.identity = identity_of(spec.user);
+  auto out = out_.open();
+  auto err = err_.open();
+  if (!out || !err) return failed_call("pipe");
+  request.out = std::move(*out);
+  request.err = std::move(*err);
+  if (!spec.stdin_data.empty()) {
+    auto in = sealed_file(spec.stdin_data);
+    if (!in) return failed_call("standard input");
+    request.in = std::move(*in);
+  }
+  // So that a command that is not root may open /dev/stdout as well as write to it.
+  if (request.identity)
+    for (const auto* end : {&request.out, &request.err})
+      if (::fchown(end->get(), request.identity->uid, request.identity->gid) != 0)
+        return failed_call("pipe");
+  if (held >= 0) {
+    request.held.reset(::fcntl(held, F_DUPFD_CLOEXEC, 3));
+    if (!request.held) return failed_call("place");
+  }
+  if (stop.stop_possible()) {
+    stop_event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!stop_event_) return failed_call("event");
+  }
+  if (send_start(socket_, spec, request)) return std::nullopt;
+  gone_ = !is_shortage(errno);
+  if (!gone_) return failed_call("reaper");
+  return failed_start(ProcessEnd::Kind::no_resources, lost_message);
+}
+
+std::optional<ProcessEnd> Conversation::wait(std::stop_token stop) {
+  const std::stop_callback wake(stop, [fd = stop_event_.get()] { ::eventfd_write(fd, 1); });
+  for (;;) {
+    pollfd events[] = {{socket_, POLLIN, 0},
+                       {out_.get(), POLLIN, 0},
+                       {err_.get(), POLLIN, 0},
+                       {stop_event_.get(), POLLIN, 0}};
+    ::poll(events, 4, stopping_ && !killed_ && kill_now_ ? kill_poll_ms : -1);
+    if (events[3].revents != 0) {
+      stop_event_.reset();
+      stopping_ = true;
+      send_message(socket_, MessageType::stop);
+    }
+    if (stopping_ && !killed_ && kill_now_ && kill_now_()) ask_to_kill();
+    if (events[1].revents != 0 || events[2].revents != 0) read_output(false);
+    if (events[0].revents == 0) continue;
+    const auto message = receive_message(socket_);
+    read_output(true);
+    if (!message) return std::nullopt;
+    return decode_end(*message);
+  }
+}
+
+// The command must be gone before an exception of the output function may leave the run.
+void Conversation::read_output(bool all) {
+  if (failure_) return;
+  try {
+    for (auto* pipe : {&out_, &err_})
+      all ? pipe->drain(buffer_.get(), output_) : void(pipe->read(buffer_.get(), output_));
+  } catch (...) {
+    failure_ = std::current_exception();
+    if (!all) ask_to_kill();
+  }
+}
+
+void Conversation::ask_to_kill() {
+  killed_ = true;
+  send_message(socket_, MessageType::kill);
+}
+
+}  // namespace
+
+Reaper::Reaper(const std::vector<int>& keep_open, const std::atomic<std::int64_t>* last_renewal,
+               Duration fence_after) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    throw Error(ExitCode::temporary,
+                fmt::format("cannot start a reaper: socketpair: {}", std::strerror(errno)));
+  Descriptor own(ends[0]), other(ends[1]);
+  // The orphans of a reaper that is killed come to this process, which then ends them.
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  sigset_t all, before;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &before);
+  const pid_t pid = ::fork();
+  if (pid == 0) serve_as_reaper({other.get(), keep_open, last_renewal, fence_after});
+  const int error = errno;
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0)
+    throw Error(ExitCode::temporary,
+                fmt::format("cannot start a reaper: fork: {}", std::strerror(error)));
+  pid_ = pid;
+  socket_ = own.release();
+  survivors::spare(pid_);
+}
+
+Reaper::~Reaper() {
+  if (socket_ < 0) return;
+  ::close(socket_);
+  ::waitpid(pid_, nullptr, 0);
+  survivors::forget(pid_);
+}
+
+Reaper::Reaper(Reaper&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), socket_(std::exchange(other.socket_, -1)) {}
+
+Reaper& Reaper::operator=(Reaper&& other) noexcept {
+  std::swap(pid_, other.pid_);
+  std::swap(socket_, other.socket_);
+  return *this;
+}
+
+ProcessEnd Reaper::run(const ProcessSpec& spec, std::stop_token stop,
+                       const std::function<bool()>& kill_now, const Output& output, int held) {
+  using Kind = ProcessEnd::Kind;
+  if (socket_ < 0) return failed_start(Kind::no_resources, lost_message);
+  if (const auto fault = fault_of(spec); !fault.empty())
+    return failed_start(Kind::not_startable, fault);
+
+  const auto begin = survivors::now_ticks();
+  Conversation conversation(socket_, kill_now, output);
+  try {
+    if (const auto failure = conversation.start(spec, stop, held)) {
+      if (conversation.reaper_is_gone()) lose(begin);
+      return *failure;
+    }
+  } catch (const DataError& error) {
+    return failed_start(Kind::not_startable, error.what());
+  }
+  auto end = conversation.wait(std::move(stop));
+  if (!end) {
+    lose(begin);
+    end = failed_start(Kind::reaper_lost, "the process that watched over the command was killed");
+  }
+  conversation.rethrow();
+  return *end;
+}
+
+// The reaper is gone or dying: its socket is closed.
+void Reaper::lose(std::uint64_t begin_ticks) {
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+  survivors::forget(pid_);
+  ::close(std::exchange(socket_, -1));
+  pid_ = -1;
+  survivors::end_since(begin_ticks);
+}
+
+}  // namespace schedctl

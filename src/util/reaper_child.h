@@ -1,0 +1,23 @@
+// What runs inside the reaper process.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "util/clock.h"
+
+namespace schedctl {
+
+struct ReaperSetup {
+  int socket = -1;
+  std::vector<int> keep_open;
+  const std::atomic<std::int64_t>* last_renewal = nullptr;
+  Duration fence_after{0};
+};
+
+// Serves the owner at the other end of the socket until it is gone, then ends the process. To be
+// called in the child right after fork(), with all signals blocked.
+[[noreturn]] void serve_as_reaper(const ReaperSetup& setup);
+
+}  // namespace schedctl
