@@ -1,0 +1,128 @@
+// Config: everything a run is told, read once from file, environment and flags into one value.
+// Order: built-in < file < environment < flags. DESIGN section 5.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "job/backoff.h"
+#include "util/clock.h"
+
+namespace schedctl::config {
+
+struct Database {
+  std::string url;  // URL or keywords; empty: PG* variables, or the local cluster
+  // Where the url came from, for messages: "SCHEDCTL_DATABASE_URL", "schedctl.toml:2",
+  // "DATABASE_URL", "PG*", "local cluster" (the private cluster exists and is meant) or "" (nothing
+  // configured and no local cluster there).
+  std::string origin;
+  std::string schema = "schedctl";
+  Duration connect_timeout = std::chrono::seconds(5);  // for all hosts together
+  bool pooled = false;
+};
+
+struct Process {
+  std::string host;  // never empty: default is the machine's name
+  int max_concurrent_jobs = 3;
+  Duration max_runtime = std::chrono::seconds(50);
+  Duration linger{0};
+  Duration poll_interval = std::chrono::seconds(30);
+  std::string lock_file;  // never empty: the default is worked out by the loader
+  Duration shutdown_grace = std::chrono::seconds(30);
+  Duration shutdown_force = std::chrono::seconds(5);
+};
+
+struct Retry {
+  int max_retries = 3;  // attempts = retries + 1
+  job::Backoff backoff;
+};
+
+struct Recovery {
+  Duration lease = std::chrono::seconds(15);
+  Duration stuck_after = std::chrono::minutes(30);
+  int max_interruptions = 3;
+};
+
+struct Log {
+  enum class Level { debug, info, warn, error };
+  enum class Console { automatic, on, off };
+  enum class Format { text, json, logfmt };
+  Level level = Level::info;
+  std::string file;
+  Console console = Console::automatic;
+  Format format = Format::text;
+};
+
+struct CommandHandler {
+  std::vector<std::string> argv;           // with placeholders {payload.a.b}
+  std::string cwd;                         // empty: "/"
+  std::vector<std::string> pass_env;       // names taken over from schedctl's own environment
+  std::map<std::string, std::string> env;  // names set to values
+  std::optional<int> umask;                // default 022
+  std::optional<int> nice;
+  std::string user;                                // drop to this user; root only
+  std::optional<Duration> cpu_limit;               // CPU time, RLIMIT_CPU
+  std::optional<std::int64_t> memory_limit_bytes;  // of the whole tree
+  std::int64_t output_limit_bytes = 256 * 1024;
+  Duration kill_grace = std::chrono::seconds(5);
+  Duration snooze_delay = std::chrono::minutes(1);
+  std::vector<int> success_codes{0};
+  std::vector<int> snooze_codes{75};
+  std::vector<int> reject_codes{65, 78};
+  std::vector<int> skip_codes{99};
+};
+
+struct SqlHandler {
+  std::string statement;  // $1 is the payload as text; it may go unused
+  std::string role;       // set locally; empty: the connection's
+  bool autonomous = false;
+};
+
+struct NoopHandler {};
+
+struct Handler {
+  std::string name;  // the job type
+  int line = 0;      // in the file, for messages
+  std::string description;
+  Retry retry;                      // [retry] with this handler's own keys on top
+  std::optional<Duration> timeout;  // null: no limit
+  std::optional<int> concurrency_limit;
+  std::variant<NoopHandler, CommandHandler, SqlHandler> how;
+};
+
+// One value and where it came from, for `config show` and its --origin.
+struct Setting {
+  std::string key;     // "process.max_runtime"
+  std::string value;   // as it would be written in TOML; secrets redacted
+  std::string origin;  // "default", "/etc/schedctl/schedctl.toml:12", "environment
+                       // SCHEDULER_MAX_RETRIES", "flag --concurrency"
+};
+
+struct Config {
+  std::string file;  // absolute path of what was read; empty: none was found
+  Database database;
+  Process process;
+  Retry retry;
+  Recovery recovery;
+  Log log;
+  std::map<std::string, Handler> handlers;  // "noop" is always there
+  std::vector<Setting> settings;
+};
+
+// What the command line says; empty fields say nothing.
+struct Overrides {
+  std::optional<std::string> config_file;  // --config
+  std::optional<std::string> log_level;    // --log-level
+  std::optional<std::string> lock_file;    // --lock-file
+  std::optional<std::string> max_runtime;  // --max-runtime
+  std::optional<std::string> concurrency;  // --concurrency
+};
+
+// Reads the environment of this process. Throws ConfigError with "file:line: key: why and remedy"
+// for anything wrong in the file or the environment, UsageError for a wrong flag.
+Config load(const Overrides& overrides);
+
+}  // namespace schedctl::config

@@ -1,0 +1,65 @@
+#include "config/sections.h"
+
+#include <fmt/format.h>
+
+#include "config/keys.h"
+
+namespace schedctl::config {
+
+Sections::Sections(Config& config, const std::string& folder) {
+  const auto add = [this](const std::string& name, std::vector<Key> keys) {
+    sections_.emplace_back(name, Section(name, std::move(keys)));
+  };
+  add("database", database_keys(config.database));
+  add("process", process_keys(config.process, folder));
+  add("retry", retry_keys(config.retry));
+  add("recovery", recovery_keys(config.recovery));
+  add("log", log_keys(config.log, folder));
+}
+
+void Sections::read(const Table& root, const std::string& file) {
+  for (const auto& entry : root)
+    if (entry.key != "handler") read_section(entry, file);
+}
+
+Section* Sections::find(std::string_view name) {
+  for (auto& [candidate, section] : sections_)
+    if (candidate == name) return &section;
+  return nullptr;
+}
+
+void Sections::append_settings(std::vector<Setting>& settings) const {
+  for (const auto& [name, section] : sections_) section.append_settings(settings);
+}
+
+void Sections::read_section(const Entry& entry, const std::string& file) {
+  Section* section = find(entry.key);
+  if (section == nullptr)
+    fail(fmt::format("{}:{}", file, entry.line), entry.key, explain_unknown_section(entry.key));
+  section->read(table_of(entry, file, entry.key), file,
+                [&](const std::string& key) { return explain_unknown_key(*section, key); });
+}
+
+std::string Sections::explain_unknown_key(const Section& section, const std::string& key) const {
+  for (const auto& [name, other] : sections_)
+    if (other.has(key)) return fmt::format("unknown key here: it belongs to [{}]", name);
+  return "unknown key" + hint(key, section.names());
+}
+
+std::string Sections::explain_unknown_section(const std::string& name) const {
+  std::vector<std::string> names;
+  for (const auto& [candidate, section] : sections_) {
+    if (section.has(name)) return fmt::format("unknown key here: it belongs to [{}]", candidate);
+    names.push_back(candidate);
+  }
+  names.emplace_back("handler");
+  return "unknown section" + hint(name, names);
+}
+
+const Table& table_of(const Entry& entry, const std::string& file, const std::string& name) {
+  if (const auto* table = std::get_if<Table>(&entry.node.value)) return *table;
+  fail(fmt::format("{}:{}", file, entry.line), name,
+       fmt::format("{} is no table: write [{}]", describe(entry.node), name));
+}
+
+}  // namespace schedctl::config
