@@ -1,0 +1,198 @@
+#include "db/conninfo.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <memory>
+
+#include "util/error.h"
+#include "util/text.h"
+
+namespace schedctl::db {
+namespace {
+
+struct FreeOptions {
+  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+using Options = std::unique_ptr<PQconninfoOption, FreeOptions>;
+
+std::vector<std::string> known_keywords() {
+  std::vector<std::string> known;
+  const Options defaults(PQconndefaults());
+  for (const auto* option = defaults.get(); option && option->keyword; ++option)
+    known.emplace_back(option->keyword);
+  return known;
+}
+
+// libpq quotes the name it does not know: invalid URI query parameter: "schema".
+std::string explain(const std::string& libpq_message) {
+  std::string text = libpq_message;
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  const auto open = text.find('"'), close = text.rfind('"');
+  if (text.find("parameter") == std::string::npos && text.find("option") == std::string::npos)
+    return text;
+  if (open == std::string::npos || close <= open) return text;
+  const auto name = text.substr(open + 1, close - open - 1);
+  if (name == "schema")
+    return "\"schema\" is not a parameter of PostgreSQL: remove it from the URL and set "
+           "database.schema";
+  const auto near = suggestion(name, known_keywords());
+  return fmt::format("\"{}\" is not a parameter of PostgreSQL: {}", escape_control(name),
+                     near ? fmt::format("did you mean \"{}\"?", *near) : "remove it");
+}
+
+std::string get(const Keywords& keywords, const std::string& name, const char* environment) {
+  for (const auto& [key, value] : keywords)
+    if (key == name) return value;
+  const char* value = environment ? std::getenv(environment) : nullptr;
+  return value ? value : "";
+}
+
+void set(Keywords& keywords, const std::string& name, const std::string& value) {
+  std::erase_if(keywords, [&](const auto& pair) { return pair.first == name; });
+  keywords.emplace_back(name, value);
+}
+
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> parts;
+  std::size_t from = 0;
+  for (;;) {
+    const auto comma = list.find(',', from);
+    parts.push_back(list.substr(from, comma - from));
+    if (comma == std::string::npos) return parts;
+    from = comma + 1;
+  }
+}
+
+// A name may begin with "127." as well, so only digits and dots are an address.
+bool is_local(const std::string& host) {
+  return host.empty() || host[0] == '/' || host[0] == '@' || host == "localhost" || host == "::1" ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
+}
+
+// A value inside `options`: blanks and backslashes are escaped, as the server splits at blanks.
+std::string option(std::string_view name, std::string_view value) {
+  std::string text = fmt::format(" -c {}=", name);
+  for (const char c : value) {
+    if (c == ' ' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text;
+}
+
+std::string quote_identifier(const std::string& name) {
+  std::string quoted = "\"";
+  for (const char c : name) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+// How soon the server notices that this end is gone.
+std::string server_keepalives() {
+  return option("tcp_keepalives_idle", "5") + option("tcp_keepalives_interval", "2") +
+         option("tcp_keepalives_count", "2") + option("tcp_user_timeout", "9000");
+}
+
+std::string session_options(const config::Database& database, Session session) {
+  std::string text = option("client_min_messages", "warning") + option("DateStyle", "ISO") +
+                     option("TimeZone", "UTC") + option("IntervalStyle", "postgres") +
+                     option("extra_float_digits", "1") +
+                     option("standard_conforming_strings", "on") +
+                     option("default_transaction_isolation", "read committed");
+  // A statement must not outlive the worker that sent it.
+  if (session == Session::handler)
+    return text + option("client_connection_check_interval", "500ms") + server_keepalives();
+  text += option("idle_in_transaction_session_timeout", "60s");
+  if (session == Session::plain) return text;
+  text += option("search_path", quote_identifier(database.schema) + ",pg_temp");
+  text += option("statement_timeout", "30s") + option("lock_timeout", "5s");
+  text += option("jit", "off");
+  if (session == Session::control) return text;
+  // The statements of the queue have one good plan each. A freshly filled table without statistics
+  // must not lead the planner to another one.
+  text += option("enable_seqscan", "off") + option("enable_mergejoin", "off");
+  text += option(session == Session::recording ? "enable_nestloop" : "enable_hashjoin", "off");
+  if (session == Session::heartbeat)
+    text +=
+        option("lock_timeout", "1s") + option("synchronous_commit", "off") + server_keepalives();
+  return text;
+}
+
+void add_tls(Keywords& keywords, const std::string& host, const std::string& address) {
+  if (is_local(host) && is_local(address)) return;
+  if (get(keywords, "sslmode", "PGSSLMODE").empty()) set(keywords, "sslmode", "verify-full");
+  if (get(keywords, "sslrootcert", "PGSSLROOTCERT").empty())
+    set(keywords, "sslrootcert", "/etc/ssl/certs/ca-certificates.crt");
+}
+
+void add_keepalives(Keywords& keywords, Session session) {
+  const bool tight = session == Session::heartbeat;
+  const std::pair<const char*, const char*> defaults[] = {
+      {"keepalives_idle", tight ? "2" : "5"},
+      {"keepalives_interval", tight ? "1" : "2"},
+      {"keepalives_count", "2"},
+      {"tcp_user_timeout", tight ? "5000" : "9000"}};
+  for (const auto& [name, value] : defaults)
+    if (get(keywords, name, nullptr).empty()) set(keywords, name, value);
+}
+
+}  // namespace
+
+Keywords parse_url(const std::string& url, const std::string& origin) {
+  char* message = nullptr;
+  const Options options(PQconninfoParse(url.c_str(), &message));
+  if (!options) {
+    const std::string why = explain(message ? message : "out of memory");
+    PQfreemem(message);
+    throw ConfigError(fmt::format("{}: {}", origin, why));
+  }
+  Keywords keywords;
+  for (const auto* option = options.get(); option->keyword; ++option)
+    if (option->val) keywords.emplace_back(option->keyword, option->val);
+  return keywords;
+}
+
+std::vector<Keywords> attempts(const config::Database& database, Session session) {
+  const Keywords user = parse_url(database.url, database.origin);
+  const auto hosts = split(get(user, "host", "PGHOST"));
+  const auto addresses = split(get(user, "hostaddr", "PGHOSTADDR"));
+  const auto ports = split(get(user, "port", "PGPORT"));
+  const auto count = std::max(hosts.size(), addresses.size());
+
+  std::vector<Keywords> all;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto pick = [i](const std::vector<std::string>& list) {
+      return list.size() == 1 ? list[0] : i < list.size() ? list[i] : std::string();
+    };
+    Keywords one = user;
+    if (count > 1) {
+      set(one, "host", pick(hosts));
+      set(one, "hostaddr", addresses.size() > 1 || !addresses[0].empty() ? pick(addresses) : "");
+      set(one, "port", pick(ports));
+      if (get(user, "target_session_attrs", "PGTARGETSESSIONATTRS").empty())
+        set(one, "target_session_attrs", "read-write");
+    }
+    add_tls(one, pick(hosts), pick(addresses));
+    add_keepalives(one, session);
+    if (get(user, "application_name", "PGAPPNAME").empty())
+      set(one, "application_name", "schedctl");
+    set(one, "client_encoding", "UTF8");
+    set(one, "options", get(user, "options", "PGOPTIONS") + session_options(database, session));
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+std::string place(const Keywords& keywords) {
+  auto host = get(keywords, "host", "PGHOST");
+  if (host.empty()) host = get(keywords, "hostaddr", "PGHOSTADDR");
+  if (host.empty()) host = "the local socket";
+  const auto port = get(keywords, "port", "PGPORT");
+  return port.empty() || host[0] == '/' ? host : fmt::format("{}:{}", host, port);
+}
+
+}  // namespace schedctl::db
