@@ -1,0 +1,15 @@
+#include "queue/look.h"
+
+#include "db/migrate.h"
+#include "sql/queue.h"
+
+namespace schedctl::queue {
+
+Look look(db::Transaction& tx, const std::string& host, const std::string& version,
+          const std::vector<std::string>& job_types) {
+  const auto row = tx.exec(sql::queue::look, host, version, job_types, db::latest_version())[0];
+  return {db::time_of(row["now"]), row["schema_version"].as<int>(0), row["installation_id"].c_str(),
+          *row["has_workers"].c_str() == 't'};
+}
+
+}  // namespace schedctl::queue

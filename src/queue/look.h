@@ -1,0 +1,24 @@
+// Look: the first statement of a tick. Says that the host lives and answers what must be known
+// before anything is done.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "db/transaction.h"
+
+namespace schedctl::queue {
+
+struct Look {
+  Time now;  // of the database
+  int schema_version = 0;
+  std::string installation;  // id of this installation, part of the idempotency keys
+  bool has_workers = false;  // somebody is at work, or died at it
+};
+
+// Writes one row, this host's last tick, unless the schema is of another version. Throws
+// DatabaseError; 78 when the tables are missing.
+Look look(db::Transaction& tx, const std::string& host, const std::string& version,
+          const std::vector<std::string>& job_types);
+
+}  // namespace schedctl::queue

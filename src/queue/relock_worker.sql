@@ -1,0 +1,16 @@
+-- Take a worker's session lock again after its connection was lost; with the lock goes the renewal of the lease.
+-- No row: it was declared dead.
+--   $1 worker bigint   $2 lease in milliseconds bigint   $3 the address this end of the connection has, text
+with worker as materialized (
+  select id, pg_try_advisory_lock(hashtext('schedctl.worker.' || current_schema()), id::integer) as locked
+    from workers where id = $1::bigint
+), renewed as (
+  update workers w
+     set lease_until = clock_timestamp() + $2::bigint * interval '1 ms',
+         direct = inet_client_addr() is null or host(inet_client_addr()) = $3::text,
+         server_identity = s.system_identifier || '/' || c.timeline_id || '/'
+                           || extract(epoch from pg_postmaster_start_time())
+    from worker, pg_control_system() s, pg_control_checkpoint() c
+   where w.id = worker.id and worker.locked
+)
+select locked from worker

@@ -1,0 +1,44 @@
+// Rescue: take back the jobs of dead workers. Who is dead is decided by evidence of three kinds;
+// DESIGN section 7.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "db/transaction.h"
+#include "job/job.h"
+
+namespace schedctl::queue {
+
+// What the server knows of a worker's being alive.
+struct WorkerSign {
+  job::WorkerId id = 0;
+  std::string host;
+  int pid = 0;
+  std::string boot_id;
+  std::string lock_file;     // on its own host
+  bool direct = false;       // no proxy between it and the server
+  bool lease_over = false;   // in database time
+  bool same_server = false;  // it registered with this very server, not restarted or promoted since
+  bool has_lock = false;     // its session lock is held
+};
+std::vector<WorkerSign> other_workers(db::Transaction& tx, job::WorkerId self);
+
+struct Rescued {
+  job::ExecutionId execution = 0;
+  job::JobId job = 0;
+  bool dead = false;  // it cost too many workers their lives, or somebody had cancelled it
+};
+
+// Takes back at most `limit` jobs of a worker that is dead; each lost attempt becomes a row of
+// history. Call until it returns none, then deregister the worker. Throws DatabaseError.
+std::vector<Rescued> rescue(db::Transaction& tx, job::WorkerId dead_worker, int max_interruptions,
+                            int limit, const std::string& why);
+
+struct Held {
+  long jobs = 0;
+  long would_die = 0;  // a rescue would make these dead
+};
+Held held(db::Transaction& tx, job::WorkerId worker, int max_interruptions);
+
+}  // namespace schedctl::queue

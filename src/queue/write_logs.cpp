@@ -1,0 +1,20 @@
+#include "queue/write_logs.h"
+
+#include "sql/queue.h"
+
+namespace schedctl::queue {
+
+void write_logs(db::Transaction& tx, const std::vector<LogLine>& lines) {
+  std::vector<job::ExecutionId> executions;
+  std::vector<Time> times;
+  std::vector<std::string> streams, messages;
+  for (const auto& line : lines) {
+    executions.push_back(line.execution);
+    times.push_back(line.at);
+    streams.emplace_back(line.stream);
+    messages.push_back(line.message);
+  }
+  tx.exec(sql::queue::write_logs, executions, times, streams, messages);
+}
+
+}  // namespace schedctl::queue
