@@ -1,0 +1,93 @@
+#include "run/death.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "queue/worker.h"
+#include "run/host_lock.h"
+#include "util/log.h"
+
+namespace schedctl::run {
+namespace {
+
+constexpr int batch_size = 1000;
+
+}  // namespace
+
+// Empty: not proven dead.
+std::string DeathWatch::verdict(const queue::WorkerSign& sign) {
+  const bool same_host = sign.host == host_;
+  const auto file = same_host ? look_at_worker_lock(sign.lock_file) : FileSign::unseen;
+  if (file == FileSign::free) return "its process is gone";
+  if (sign.lease_over) return "its lease is over";
+  if (file == FileSign::held || sign.has_lock) {
+    suspects_.erase(sign.id);
+    return "";
+  }
+  if (!sign.same_server) return "";
+  if (same_host && sign.boot_id != boot_id_) return "its host has been restarted";
+  if (!sign.direct) return "";
+  const auto now = std::chrono::steady_clock::now();
+  const auto first = suspects_.try_emplace(sign.id, now).first->second;
+  return now - first >= second_look_after ? "its session is gone" : "";
+}
+
+std::vector<Dead> DeathWatch::look(db::Transaction& tx, job::WorkerId self) {
+  std::vector<Dead> dead;
+  std::map<job::WorkerId, std::chrono::steady_clock::time_point> still_suspect;
+  for (const auto& sign : queue::other_workers(tx, self)) {
+    const auto why = verdict(sign);
+    if (!why.empty())
+      dead.push_back({sign.id, fmt::format("{}:{}", sign.host, sign.pid), why, sign.lock_file});
+    else if (const auto suspect = suspects_.find(sign.id); suspect != suspects_.end())
+      still_suspect.insert(*suspect);
+  }
+  suspects_ = std::move(still_suspect);
+  return dead;
+}
+
+bool rescue_batch(db::Connection& connection, const Dead& dead, int max_interruptions, Toll& toll) {
+  const auto why = fmt::format("worker {} died: {}", dead.name, dead.why);
+  Toll batch;
+  {
+    db::Transaction tx(connection, db::autocommit);
+    for (const auto& rescued : queue::rescue(tx, dead.id, max_interruptions, batch_size, why))
+      ++(rescued.dead ? batch.dead : batch.rescued);
+  }
+  db::Transaction tx(connection);
+  const bool removed = queue::deregister_worker(tx, dead.id);
+  tx.commit();
+  if (removed && look_at_worker_lock(dead.lock_file) == FileSign::free)
+    unlink(dead.lock_file.c_str());
+  toll.rescued += batch.rescued;
+  toll.dead += batch.dead;
+  if (removed || batch.rescued + batch.dead > 0)
+    log::warn("rescued the jobs of a dead worker", {{"worker", dead.name},
+                                                    {"why", dead.why},
+                                                    {"rescued", batch.rescued},
+                                                    {"dead", batch.dead}});
+  return batch.rescued + batch.dead == batch_size;
+}
+
+Toll rescue_all(db::Connection& connection, const Dead& dead, int max_interruptions) {
+  Toll toll;
+  while (rescue_batch(connection, dead, max_interruptions, toll)) {
+  }
+  return toll;
+}
+
+Toll count_claims(db::Connection& connection, const Dead& dead, int max_interruptions) {
+  db::Transaction tx(connection, db::autocommit);
+  const auto held = queue::held(tx, dead.id, max_interruptions);
+  return {.workers = 0, .rescued = held.jobs - held.would_die, .dead = held.would_die};
+}
+
+std::string read_boot_id() {
+  std::string id;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> id;
+  return id;
+}
+
+}  // namespace schedctl::run

@@ -1,0 +1,65 @@
+// Death: which workers are dead, by what the server, the files of this host and the leases say, and
+// their rescue. DESIGN section 7.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "db/transaction.h"
+#include "queue/rescue.h"
+
+namespace schedctl::run {
+
+inline constexpr std::chrono::milliseconds second_look_after{700};
+
+struct Dead {
+  job::WorkerId id = 0;
+  std::string name;       // "host:pid"
+  std::string why;        // in words, for history and log
+  std::string lock_file;  // to be removed when it is ours to remove
+};
+
+// Remembers what it saw, as a missing lock is evidence only when it is missing twice.
+class DeathWatch {
+ public:
+  // `host` and `boot_id` are this host's.
+  DeathWatch(std::string host, std::string boot_id)
+      : host_(std::move(host)), boot_id_(std::move(boot_id)) {}
+
+  // The workers proven dead. Throws DatabaseError.
+  std::vector<Dead> look(db::Transaction& tx, job::WorkerId self);
+
+  // Somebody's lock was missing at the last look: worth another one after `second_look_after`.
+  bool has_suspects() const { return !suspects_.empty(); }
+
+ private:
+  std::string verdict(const queue::WorkerSign& sign);
+
+  std::string host_;
+  std::string boot_id_;
+  std::map<job::WorkerId, std::chrono::steady_clock::time_point>
+      suspects_;  // when the lock was first missing
+};
+
+struct Toll {
+  long workers = 0;  // dead ones
+  long rescued = 0;  // jobs that run again
+  long dead = 0;     // jobs that are dead for good now
+};
+
+// Takes back some jobs of a dead worker in one transaction, adds them to `toll`, and removes the
+// worker when it holds no more. True: there may be more.
+bool rescue_batch(db::Connection& connection, const Dead& dead, int max_interruptions, Toll& toll);
+// Takes back all jobs of a dead worker, in bounded batches, and removes it. Each batch is a
+// transaction of its own.
+Toll rescue_all(db::Connection& connection, const Dead& dead, int max_interruptions);
+
+// What rescue_all would do; changes nothing.
+Toll count_claims(db::Connection& connection, const Dead& dead, int max_interruptions);
+
+// The kernel's id of this boot.
+std::string read_boot_id();
+
+}  // namespace schedctl::run

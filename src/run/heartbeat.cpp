@@ -1,0 +1,178 @@
+#include "run/heartbeat.h"
+
+#include <fmt/format.h>
+#include <time.h>
+
+#include "util/log.h"
+
+namespace schedctl::run {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr auto look_interval = 250ms;
+constexpr auto renew_interval = 1s;
+constexpr auto reconnect_interval = 20ms;
+// After the loss of the session, others may take the jobs 0.7 s later.
+constexpr auto relock_limit = 400ms;
+
+std::int64_t boot_time() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+}
+
+// No attempt to connect may outlast the silence after which the worker gives up.
+config::Database impatient(config::Database database) {
+  database.connect_timeout = std::min<Duration>(database.connect_timeout, relock_limit);
+  return database;
+}
+
+}  // namespace
+
+Heartbeat::Heartbeat(const config::Config& config, queue::Registration registration,
+                     RenewalClock& renewal, Hooks hooks)
+    : config_(config),
+      registration_(std::move(registration)),
+      renewal_(renewal),
+      hooks_(std::move(hooks)),
+      watch_(registration_.host, registration_.boot_id) {
+  connection_.emplace(config.database, db::Session::heartbeat);
+  registration_.local_address = connection_->local_address();
+  const auto asked = Clock::now();
+  db::Transaction tx(*connection_, db::autocommit);
+  worker_ = queue::register_worker(tx, registration_);
+  acknowledge(asked);
+}
+
+void Heartbeat::start() {
+  thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
+}
+
+void Heartbeat::stop() {
+  thread_.request_stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+Heartbeat::~Heartbeat() {
+  stop();
+  if (!connection_ || lost_) return;
+  try {
+    db::Transaction tx(*connection_);
+    queue::deregister_worker(tx, worker_);
+    tx.commit();
+  } catch (const std::exception& e) {
+    log::warn("could not deregister the worker", {{"error", e.what()}});
+  }
+}
+
+Clock::time_point Heartbeat::safe_until() const {
+  return lost_ ? Clock::time_point::min()
+               : acknowledged_.load() + config_.recovery.lease - lease_margin;
+}
+
+void Heartbeat::acknowledge(Clock::time_point asked) {
+  lost_at_.reset();
+  server_down_ = false;
+  // The lease counts from when the question was asked, not from when the answer came.
+  acknowledged_ = asked;
+  renewal_ = boot_time() - std::chrono::nanoseconds(Clock::now() - asked).count();
+}
+
+void Heartbeat::run(std::stop_token stop) {
+  auto next_renewal = Clock::now() + renew_interval;
+  while (!stop.stop_requested() && !lost_) {
+    {
+      std::unique_lock lock(mutex_);
+      const auto pause = connection_ ? look_interval : reconnect_interval;
+      wake_.wait_for(lock, stop, pause, [] { return false; });
+    }
+    if (stop.stop_requested()) return;
+    try {
+      if (connection_ && Clock::now() < next_renewal) {
+        look_after_the_dead();
+        continue;
+      }
+      if (!connection_ && !reconnect()) continue;
+      renew();
+      next_renewal = Clock::now() + renew_interval;
+    } catch (const std::exception& e) {
+      after_failure(e);
+    }
+  }
+}
+
+// Who is sure that the server is down may keep the handlers until shortly before the lease ends.
+// Any other loss frees our session lock, so others may take the jobs soon.
+void Heartbeat::after_failure(const std::exception& e) {
+  const auto now = Clock::now();
+  const auto* fault = dynamic_cast<const DatabaseError*>(&e);
+  if (fault && fault->connection_lost()) {
+    connection_.reset();
+    if (!lost_at_) lost_at_ = now;
+    server_down_ = fault->server_down();
+  }
+  const auto silence = now - acknowledged_.load();
+  const auto patience = config_.recovery.lease - lease_margin;
+  if (server_down_)  // the reapers may wait as long as we do
+    renewal_ = boot_time() - std::chrono::nanoseconds(silence).count() +
+               std::chrono::nanoseconds(patience - silence_limit).count();
+  const bool over = server_down_
+                        ? silence > patience
+                        : silence > silence_limit || (lost_at_ && now - *lost_at_ > relock_limit);
+  if (over) give_up(e.what());
+}
+
+void Heartbeat::renew() {
+  const auto asked = Clock::now();
+  db::Transaction tx(*connection_, db::autocommit);
+  if (!queue::renew(tx, worker_, config_.recovery.lease))
+    return give_up("this worker was declared dead");
+  acknowledge(asked);
+  if (const auto wanted = queue::cancelled(tx, worker_); !wanted.empty()) hooks_.cancelled(wanted);
+}
+
+bool Heartbeat::reconnect() {
+  const auto asked = Clock::now();
+  db::Connection fresh(impatient(config_.database), db::Session::heartbeat);
+  registration_.local_address = fresh.local_address();
+  db::Transaction tx(fresh, db::autocommit);
+  switch (queue::relock_worker(tx, worker_, registration_)) {
+    case queue::Relock::declared_dead:
+      give_up("this worker was declared dead");
+      return false;
+    case queue::Relock::still_held:
+      if (lost_at_ && Clock::now() - *lost_at_ > relock_limit)
+        give_up("its session was cut and the server still holds it");
+      return false;
+    case queue::Relock::done:
+      break;
+  }
+  connection_.emplace(std::move(fresh));
+  acknowledge(asked);
+  return true;
+}
+
+// One batch at a time, as the next renewal must not wait for a large rescue.
+void Heartbeat::look_after_the_dead() {
+  std::vector<Dead> dead;
+  {
+    db::Transaction tx(*connection_, db::autocommit);
+    dead = watch_.look(tx, worker_);
+  }
+  if (dead.empty()) return;
+  Toll toll;
+  rescue_batch(*connection_, dead[0], config_.recovery.max_interruptions, toll);
+  if (toll.rescued > 0) hooks_.rescued();
+}
+
+void Heartbeat::give_up(const std::string& why) {
+  lost_ = true;
+  log::error("lost the lease; stopping all handlers, their jobs go to other workers",
+             {{"why", why}});
+  renewal_ = 1;  // long ago: the reapers kill at once
+  hooks_.lost();
+}
+
+}  // namespace schedctl::run

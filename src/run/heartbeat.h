@@ -1,0 +1,84 @@
+// Heartbeat: keeps a worker alive in the eyes of others, from a thread of its own, and looks after
+// the dead. It renews the lease each second; when it cannot, the worker gives up before anybody may
+// take its jobs. DESIGN section 7.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "config/config.h"
+#include "queue/worker.h"
+#include "run/death.h"
+
+namespace schedctl::run {
+
+// Shared with the reapers, which kill on their own clock when it stops moving: CLOCK_BOOTTIME in
+// nanoseconds.
+using RenewalClock = std::atomic<std::int64_t>;
+
+// Silence of the server for this long: handlers are killed. Less than the time after which the
+// server may free the lock.
+inline constexpr std::chrono::milliseconds silence_limit{6000};
+// What is kept of the lease for the handlers' end when the server is known to be down.
+inline constexpr std::chrono::milliseconds lease_margin{2000};
+
+class Heartbeat {
+ public:
+  struct Hooks {
+    std::function<void(const std::vector<job::ExecutionId>&)>
+        cancelled;                  // somebody wants these stopped
+    std::function<void()> rescued;  // jobs of a dead worker are due again
+    std::function<void()> lost;     // all claims are lost: stop everything
+  };
+
+  // Connects and registers the worker. Throws DatabaseError.
+  Heartbeat(const config::Config& config, queue::Registration registration, RenewalClock& renewal,
+            Hooks hooks);
+  // Stops and removes the worker, if it has no jobs left.
+  ~Heartbeat();
+  Heartbeat(const Heartbeat&) = delete;
+  Heartbeat& operator=(const Heartbeat&) = delete;
+
+  // Starts the thread; the hooks may be called from now on, until stop() has returned.
+  void start();
+  void stop();
+
+  job::WorkerId worker() const { return worker_; }
+  bool lost() const { return lost_; }
+  // Until then nobody else may take this worker's jobs.
+  std::chrono::steady_clock::time_point safe_until() const;
+
+ private:
+  void run(std::stop_token stop);
+
+  void renew();
+  void look_after_the_dead();
+  bool reconnect();
+  void after_failure(const std::exception& e);
+  void acknowledge(std::chrono::steady_clock::time_point asked);
+  void give_up(const std::string& why);
+
+  const config::Config& config_;
+  queue::Registration registration_;
+  RenewalClock& renewal_;
+  Hooks hooks_;
+  std::optional<db::Connection> connection_;
+  DeathWatch watch_;
+  job::WorkerId worker_ = 0;
+  std::atomic<bool> lost_{false};
+  bool server_down_ = false;
+  std::optional<std::chrono::steady_clock::time_point> lost_at_;  // when the session was lost
+  std::atomic<std::chrono::steady_clock::time_point> acknowledged_;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::jthread thread_;  // last: ends first
+};
+
+}  // namespace schedctl::run

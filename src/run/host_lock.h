@@ -1,0 +1,68 @@
+// HostLock: at most one run of a host claims work. Places: all runs of a host together run at most
+// so many handlers. Both are kernel locks on files; a file's existence or content decides nothing.
+// DESIGN section 3.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "util/private_file.h"
+
+namespace schedctl::run {
+
+// The folder in which a file lies.
+std::string folder_of(const std::string& path);
+
+class HostLock {
+ public:
+  // Empty when another run holds it; `holder` then says who, as far as its words go ("pid 4711
+  // since ..."). Creates the folder. Throws Error 73 or 77 when the file is not fit to be a lock.
+  static std::optional<HostLock> take(const std::string& path, std::string& holder);
+  void release() { fd_.reset(); }
+
+ private:
+  explicit HostLock(Fd fd) : fd_(std::move(fd)) {}
+  Fd fd_;
+};
+
+// N files beside the lock file, one held for each handler in flight. Not thread-safe.
+class Places {
+ public:
+  Places(const std::string& lock_file, int count);
+  // The index of a place that is ours now, or none when all are taken.
+  std::optional<int> acquire();
+  void release(int place);
+  // To be handed to the reaper, which keeps the place taken until the handler's tree is gone.
+  int descriptor(int place) const { return files_[static_cast<std::size_t>(place)].get(); }
+
+ private:
+  std::string prefix_;
+  std::vector<Fd> files_;  // opened when first needed
+  std::vector<bool> held_;
+};
+
+// The lock that says on this host that a worker or one of its reapers lives. The file goes away
+// with a clean end.
+class WorkerLock {
+ public:
+  explicit WorkerLock(const std::string& folder);
+  ~WorkerLock();
+  WorkerLock(const WorkerLock&) = delete;
+  WorkerLock& operator=(const WorkerLock&) = delete;
+  const std::string& path() const { return path_; }
+  int descriptor() const { return fd_.get(); }
+
+ private:
+  std::string path_;
+  Fd fd_;
+};
+
+enum class FileSign {
+  unseen,  // not on this host's file system
+  held,    // the worker or a reaper of it lives
+  free,    // everything of that worker is gone
+};
+FileSign look_at_worker_lock(const std::string& path);
+
+}  // namespace schedctl::run

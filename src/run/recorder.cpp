@@ -1,0 +1,250 @@
+#include "run/recorder.h"
+
+#include <algorithm>
+
+#include "util/log.h"
+
+namespace schedctl::run {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr std::size_t max_queued_line_bytes = 4 * 1024 * 1024;
+constexpr std::size_t rows_per_statement = 1000;
+
+// The rows of one statement: enough to be fast, and bounded.
+template <typename Row>
+std::vector<Row> take_slice(std::vector<Row>& rows) {
+  const auto count = static_cast<std::ptrdiff_t>(std::min(rows.size(), rows_per_statement));
+  std::vector<Row> slice(std::make_move_iterator(rows.begin()),
+                         std::make_move_iterator(rows.begin() + count));
+  rows.erase(rows.begin(), rows.begin() + count);
+  return slice;
+}
+
+}  // namespace
+
+Recorder::Recorder(const config::Database& database, job::WorkerId id, std::string worker,
+                   std::function<Clock::time_point()> safe_until, std::function<void()> stored)
+    : database_(database),
+      id_(id),
+      worker_(std::move(worker)),
+      safe_until_(std::move(safe_until)),
+      stored_(std::move(stored)),
+      thread_([this] { run(); }) {}
+
+Recorder::~Recorder() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  arrived_.notify_one();
+}
+
+void Recorder::log(queue::LogLine line) {
+  std::unique_lock lock(mutex_);
+  // Not for ever: whoever waits here cannot be stopped.
+  const bool room = drained_.wait_for(
+      lock, 5s, [this] { return line_bytes_ < max_queued_line_bytes || gave_up_; });
+  if (!room || gave_up_) return drop_line();
+  line_bytes_ += line.message.size() + sizeof line;
+  load_.lines.push_back(std::move(line));
+  arrived_.notify_one();
+}
+
+void Recorder::drop_line() {
+  if (dropped_lines_++ == 0)
+    log::warn("log lines of handlers are lost: the database does not take them");
+}
+
+void Recorder::settle(queue::Settled settled) {
+  const std::lock_guard lock(mutex_);
+  ++unstored_;
+  auto& rows = queue::is_plain_success(settled) ? load_.plain : load_.others;
+  rows.push_back(std::move(settled));
+  arrived_.notify_one();
+}
+
+void Recorder::settle(std::vector<queue::Settled> batch) {
+  const std::lock_guard lock(mutex_);
+  unstored_ += batch.size();
+  for (auto& settled : batch) {
+    auto& rows = queue::is_plain_success(settled) ? load_.plain : load_.others;
+    rows.push_back(std::move(settled));
+  }
+  arrived_.notify_one();
+}
+
+void Recorder::give_back(std::vector<job::Claim> claims) {
+  const std::lock_guard lock(mutex_);
+  unstored_ += claims.size();
+  std::move(claims.begin(), claims.end(), std::back_inserter(load_.given_back));
+  arrived_.notify_one();
+}
+
+void Recorder::give_back(std::string token) {
+  const std::lock_guard lock(mutex_);
+  ++unstored_;
+  load_.lost_claims.push_back(std::move(token));
+  arrived_.notify_one();
+}
+
+bool Recorder::record_in(db::Transaction& tx, const queue::Settled& settled) const {
+  return !queue::settle(tx, {settled}, worker_).empty();
+}
+
+void Recorder::count_stored() {
+  const std::lock_guard lock(mutex_);
+  ++tally_.completed;
+}
+
+Recorder::Tally Recorder::tally() const {
+  const std::lock_guard lock(mutex_);
+  return tally_;
+}
+
+void Recorder::run() {
+  for (;;) {
+    Load load;
+    {
+      std::unique_lock lock(mutex_);
+      arrived_.wait(lock, [this] { return ending_ || !load_.empty(); });
+      if (load_.empty()) return;
+      std::swap(load, load_);
+      line_bytes_ = 0;
+    }
+    drained_.notify_all();
+    try {
+      store(load);
+    } catch (
+        const std::exception& e) {  // out of memory, or a fault of ours: a rescue takes the jobs
+      log::error("outcomes could not be stored", {{"error", e.what()}});
+      gave_up_ = true;
+      drained_.notify_all();
+    }
+    stored_();
+  }
+}
+
+// Lines first: whoever sees that a job is over finds its log complete.
+void Recorder::store(Load& load) {
+  while (!load.lines.empty()) store_lines(take_slice(load.lines));
+  while (!load.plain.empty()) {
+    auto slice = take_slice(load.plain);
+    store_batch(slice, queue::complete);
+  }
+  while (!load.others.empty()) {
+    auto slice = take_slice(load.others);
+    store_batch(slice, queue::settle);
+  }
+  store_given_back(load);
+}
+
+void Recorder::store_given_back(Load& load) {
+  if (!load.given_back.empty() &&
+      persist([&](db::Transaction& tx, bool) { queue::give_back(tx, id_, load.given_back); }))
+    unstored_ -= load.given_back.size();
+  for (const auto& token : load.lost_claims)
+    if (persist([&](db::Transaction& tx, bool) { queue::give_back(tx, id_, token); })) --unstored_;
+}
+
+void Recorder::store_lines(const std::vector<queue::LogLine>& lines) {
+  try {
+    persist([&](db::Transaction& tx, bool) { queue::write_logs(tx, lines); });
+  } catch (const Error& e) {
+    log::error("log lines could not be stored",
+               {{"lines", static_cast<long>(lines.size())}, {"error", e.what()}});
+  }
+}
+
+void Recorder::store_batch(std::vector<queue::Settled>& batch, Store how) {
+  std::vector<job::ExecutionId> ids;
+  for (const auto& settled : batch) ids.push_back(settled.claim.execution_id);
+  try {
+    const bool done = persist([&](db::Transaction& tx, bool again) {
+      auto stored = how(tx, batch, worker_);
+      // An answer that got lost may have been a yes: what is in the history already was stored by
+      // the first try.
+      if (again && stored.size() < batch.size())
+        for (const auto id : queue::recorded(tx, ids, worker_)) stored.push_back(id);
+      count(batch, std::move(stored));
+    });
+    if (done) unstored_ -= batch.size();
+  } catch (const Error& e) {
+    isolate(batch, how, e.what());
+  }
+}
+
+// One of the batch holds a value that the server refuses: only that one may suffer, and only by its
+// result.
+void Recorder::isolate(std::vector<queue::Settled>& batch, Store how, const std::string& why) {
+  if (batch.size() > 1) {
+    for (auto& settled : batch) {
+      std::vector<queue::Settled> one{std::move(settled)};
+      store_batch(one, how);
+    }
+    return;
+  }
+  auto& outcome = batch[0].outcome;
+  if (outcome.json) {
+    outcome.json.reset();
+    outcome.error_message += outcome.error_message.empty() ? "" : "; ";
+    outcome.error_message += "the result could not be stored: " + why;
+    return store_batch(batch, queue::settle);
+  }
+  log::error("an outcome could not be stored", {{"job", batch[0].claim.id}, {"error", why}});
+  --unstored_;
+}
+
+// Runs `work(tx, again)` until it has succeeded: again on a new connection after a loss, and after
+// errors that pass. False: it had to give up. Throws Error when trying again makes no sense.
+template <typename Work>
+bool Recorder::persist(const Work& work) {
+  auto pause = 50ms;
+  for (bool again = false;; again = true) {
+    if (gave_up_) return false;
+    try {
+      if (!connection_) connection_.emplace(database_, db::Session::recording);
+      db::Transaction tx(*connection_, db::autocommit);
+      work(tx, again);
+      return true;
+    } catch (const DatabaseError& e) {
+      if (e.connection_lost()) connection_.reset();
+      if (!e.transient() && connection_) throw;
+      const bool useless = !e.transient() || hurried_ || Clock::now() + pause > safe_until_();
+      if (useless) return give_up(e.what());
+    }
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, 1000ms);
+  }
+}
+
+bool Recorder::give_up(const std::string& why) {
+  gave_up_ = true;
+  drained_.notify_all();
+  log::error("outcomes could not be stored in time; their jobs will run again",
+             {{"outcomes", static_cast<long>(unstored_)}, {"error", why}});
+  return false;
+}
+
+void Recorder::count(const std::vector<queue::Settled>& batch,
+                     std::vector<job::ExecutionId> stored) {
+  std::sort(stored.begin(), stored.end());
+  const std::lock_guard lock(mutex_);
+  for (const auto& settled : batch) {
+    const auto result = settled.outcome.result;
+    if (!std::binary_search(stored.begin(), stored.end(), settled.claim.execution_id)) {
+      ++tally_.lost;
+      log::warn("the outcome of a job is refused: its claim was lost",
+                {{"job", settled.claim.id}, {"attempt", settled.claim.attempt}});
+    } else if (result == job::Result::completed || result == job::Result::skipped ||
+               result == job::Result::snoozed) {
+      ++tally_.completed;
+    } else {
+      ++tally_.failed;
+    }
+  }
+}
+
+}  // namespace schedctl::run

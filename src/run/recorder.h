@@ -1,0 +1,112 @@
+// Recorder: stores outcomes and log lines from a thread and a connection of its own, in batches
+// that grow with the load, while the claims go on elsewhere.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "config/config.h"
+#include "db/transaction.h"
+#include "queue/settle.h"
+#include "queue/write_logs.h"
+
+namespace schedctl::run {
+
+class Recorder {
+ public:
+  struct Tally {
+    long completed = 0;  // also skipped and snoozed: what needs nobody's attention
+    long failed = 0;     // attempts that failed or timed out, were rejected or cut off
+    long lost = 0;       // outcomes that the fence refused
+  };
+
+  // `worker` is the name in the history. `safe_until`: when it is no longer certain that the claims
+  // are ours; what cannot be stored by then is left for a rescue. `stored` is called, from the
+  // recorder's thread, after each batch.
+  Recorder(const config::Database& database, job::WorkerId id, std::string worker,
+           std::function<std::chrono::steady_clock::time_point()> safe_until,
+           std::function<void()> stored);
+  ~Recorder();  // stores what is there, then ends
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+
+  // Thread-safe. log() waits while too much is queued, so that a flood of lines cannot fill the
+  // memory.
+  void log(queue::LogLine line);
+  void settle(queue::Settled settled);
+  void settle(std::vector<queue::Settled> batch);
+  void give_back(std::vector<job::Claim> claims);
+  // Gives back what a claim took whose answer was lost.
+  void give_back(std::string token);
+
+  // Stores an outcome in the caller's transaction, under the fence. False: the claim was lost.
+  // Thread-safe.
+  bool record_in(db::Transaction& tx, const queue::Settled& settled) const;
+  // Counts an outcome that was stored that way and committed.
+  void count_stored();
+
+  std::size_t unstored() const {
+    return unstored_;
+  }                                          // outcomes handed in and not yet in the database
+  bool gave_up() const { return gave_up_; }  // the database was lost with outcomes unstored
+  Tally tally() const;
+  // Gives up on what cannot be stored soon: the run must end.
+  void hurry() { hurried_ = true; }
+
+ private:
+  struct Load {
+    std::vector<queue::LogLine> lines;
+    std::vector<queue::Settled> plain;  // plain successes
+    std::vector<queue::Settled> others;
+    std::vector<job::Claim> given_back;
+    std::vector<std::string> lost_claims;  // tokens
+    bool empty() const {
+      return lines.empty() && plain.empty() && others.empty() && given_back.empty() &&
+             lost_claims.empty();
+    }
+  };
+  using Store = std::vector<job::ExecutionId> (*)(db::Transaction&,
+                                                  const std::vector<queue::Settled>&,
+                                                  const std::string&);
+
+  void run();
+  void store(Load& load);
+  void store_given_back(Load& load);
+  bool give_up(const std::string& why);
+  void store_lines(const std::vector<queue::LogLine>& lines);
+  void store_batch(std::vector<queue::Settled>& batch, Store how);
+  void isolate(std::vector<queue::Settled>& batch, Store how, const std::string& why);
+  void drop_line();
+  void count(const std::vector<queue::Settled>& batch, std::vector<job::ExecutionId> stored);
+  template <typename Work>
+  bool persist(const Work& work);
+
+  const config::Database database_;
+  const job::WorkerId id_;
+  const std::string worker_;
+  const std::function<std::chrono::steady_clock::time_point()> safe_until_;
+  const std::function<void()> stored_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::condition_variable drained_;
+  Load load_;
+  std::size_t line_bytes_ = 0;
+  long dropped_lines_ = 0;
+  bool ending_ = false;
+  Tally tally_;
+
+  std::optional<db::Connection> connection_;  // used by the thread only
+  std::atomic<std::size_t> unstored_{0};
+  std::atomic<bool> gave_up_{false};
+  std::atomic<bool> hurried_{false};
+  std::jthread thread_;
+};
+
+}  // namespace schedctl::run

@@ -1,0 +1,122 @@
+#include "run/tick.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "db/migrate.h"
+#include "queue/look.h"
+#include "run/host_lock.h"
+#include "run/rescue_pass.h"
+#include "run/work.h"
+#include "util/log.h"
+#include "util/signals.h"
+#include "util/text.h"
+
+namespace schedctl::run {
+namespace {
+
+// Missing tables or columns mean a schema that this binary cannot use: say which, and what mends
+// it.
+queue::Look look(db::Connection& connection, const config::Config& config) {
+  std::vector<std::string> types;
+  for (const auto& [type, handler] : config.handlers) types.push_back(type);
+  try {
+    db::Transaction tx(connection, db::autocommit);
+    const auto seen = queue::look(tx, config.process.host, SCHEDCTL_VERSION, types);
+    db::check_version(seen.schema_version, config.database.schema);
+    return seen;
+  } catch (const DatabaseError& e) {
+    if (e.code() == ExitCode::config)
+      db::check_version(db::installed_version(connection), config.database.schema);
+    throw;
+  }
+}
+
+bool any_due(const queue::Levels& levels, Time now) {
+  for (const auto& level : levels.waiting)
+    if (level.first <= now) return true;
+  return false;
+}
+
+ExitCode locked_tick(const config::Config& config, const TickOptions& options,
+                     HostLock& host_lock) {
+  const auto types = claimable_types(config, options);
+  db::Connection connection(config.database, db::Session::claiming);
+  if (connection.in_recovery()) {
+    log::info("the server is a standby; nothing to do here");
+    return ExitCode::ok;
+  }
+  if (connection.read_only())
+    throw DatabaseError(ExitCode::temporary,
+                        "database: the server is read-only: connect to the primary, or see "
+                        "default_transaction_read_only");
+  const auto seen = look(connection, config);
+  const DatabaseClock clock(seen.now);
+  const auto pass = seen.has_workers ? rescue_pass(connection, config) : Pass{};
+
+  const auto levels = [&] {
+    db::Transaction tx(connection, db::autocommit);
+    return queue::levels(tx, clock.now(), types);
+  };
+  auto waiting = levels();
+  if (pass.suspects && !any_due(waiting, clock.now()) &&
+      rescue_dead(connection, config).rescued > 0)
+    waiting = levels();
+  if (!any_due(waiting, clock.now()) || signals::count() > 0) return ExitCode::ok;
+  return work({config, options, types, clock, seen.installation}, connection, std::move(waiting),
+              host_lock);
+}
+
+}  // namespace
+
+ExitCode tick(const config::Config& config, const TickOptions& options) {
+  signals::install();
+  if (config.process.linger.count() > 0)
+    throw ConfigError("process.linger: this version cannot linger: remove it, or set it to \"0s\"");
+  std::string holder;
+  auto host_lock = HostLock::take(config.process.lock_file, holder);
+  if (!host_lock) {
+    log::info("another run of this host holds the lock; nothing to do", {{"holder", holder}});
+    return ExitCode::ok;
+  }
+  auto code = ExitCode::ok;
+  try {
+    code = locked_tick(config, options, *host_lock);
+  } catch (const Error& e) {
+    if (signals::count() == 0) throw;
+    log::error("stopped by a signal; before that", {{"error", e.what()}});
+  }
+  return signals::count() > 0 ? static_cast<ExitCode>(128 + signals::first()) : code;
+}
+
+std::vector<std::string> claimable_types(const config::Config& config, const TickOptions& options) {
+  std::vector<std::string> types = options.job_types;
+  if (types.empty())
+    for (const auto& [type, handler] : config.handlers) types.push_back(type);
+  for (const auto& type : types)
+    if (!config.handlers.contains(type)) {
+      std::vector<std::string> known;
+      for (const auto& [name, handler] : config.handlers) known.push_back(name);
+      const auto near = suggestion(type, known);
+      throw UsageError(fmt::format("--type {}: no handler of that name is configured here{}",
+                                   escape_control(type),
+                                   near ? fmt::format(": did you mean \"{}\"?", *near) : ""));
+    }
+  return types;
+}
+
+std::vector<DueJob> preview(const config::Config& config, const TickOptions& options) {
+  const auto types = claimable_types(config, options);
+  db::Connection connection(config.database);
+  db::Transaction tx(connection, db::autocommit);
+  std::vector<DueJob> jobs;
+  for (const auto& row :
+       queue::due(tx, tx.now(), types, static_cast<int>(options.limit.value_or(1000))))
+    jobs.push_back({row["id"].as<long>(), row["job_type"].c_str(), row["priority"].as<int>(),
+                    format_utc(db::time_of(row["scheduled_for"])), row["attempt"].as<int>()});
+  return jobs;
+}
+
+}  // namespace schedctl::run

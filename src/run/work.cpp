@@ -1,0 +1,204 @@
+#include "run/work.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <new>
+#include <system_error>
+
+#include "handlers/handler.h"
+#include "run/dispatcher.h"
+#include "run/heartbeat.h"
+#include "run/pool.h"
+#include "run/recorder.h"
+#include "util/log.h"
+#include "util/signals.h"
+
+namespace schedctl::run {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+using handlers::StopReason;
+
+// One page that the reapers share with us.
+class SharedRenewal {
+ public:
+  SharedRenewal()
+      : page_(mmap(nullptr, sizeof(RenewalClock), PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+    if (page_ == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+    new (page_) RenewalClock(0);
+  }
+  ~SharedRenewal() { munmap(page_, sizeof(RenewalClock)); }
+  SharedRenewal(const SharedRenewal&) = delete;
+  SharedRenewal& operator=(const SharedRenewal&) = delete;
+  RenewalClock& clock() { return *static_cast<RenewalClock*>(page_); }
+
+ private:
+  void* page_;
+};
+
+std::vector<Reaper> make_reapers(const WorkOrder& order, const handlers::Registry& registry,
+                                 const WorkerLock& lock, const RenewalClock& renewal) {
+  std::vector<Reaper> reapers;
+  const bool needed =
+      std::any_of(order.job_types.begin(), order.job_types.end(),
+                  [&](const auto& type) { return registry.at(type)->needs_reaper(); });
+  for (int i = 0; needed && i < order.config.process.max_concurrent_jobs; ++i)
+    reapers.emplace_back(std::vector<int>{lock.descriptor()}, &renewal, silence_limit);
+  return reapers;
+}
+
+// The worker and all that belongs to it. The order of the members is the order of their making;
+// they end in reverse: handlers first, then what stores their outcomes, then the heartbeat, last
+// the lock that says that we live.
+class Worker {
+ public:
+  Worker(const WorkOrder& order, db::Connection& connection, queue::Levels levels)
+      : order_(order),
+        registry_(handlers::make_handlers(order.config)),
+        lock_(folder_of(order.config.process.lock_file)),
+        reapers_(make_reapers(order, registry_, lock_, renewal_.clock())),
+        heartbeat_(order.config,
+                   {.host = order.config.process.host,
+                    .pid = getpid(),
+                    .lease = order.config.recovery.lease,
+                    .boot_id = read_boot_id(),
+                    .lock_file = lock_.path(),
+                    .version = SCHEDCTL_VERSION,
+                    .local_address = {}},
+                   renewal_.clock(),
+                   {.cancelled = [this](const auto& executions) { pool_.cancel(executions); },
+                    .rescued =
+                        [this] {
+                          dispatcher_.look_soon();
+                          signals::wake();
+                        },
+                    .lost = [this] { stop_lost(); }}),
+        recorder_(
+            order.config.database, heartbeat_.worker(),
+            fmt::format("{}:{}", order.config.process.host, getpid()),
+            [this] { return heartbeat_.safe_until(); }, signals::wake),
+        pool_({order.config, registry_, order.clock, recorder_, signals::wake}, threads(),
+              std::move(reapers_)),
+        dispatcher_({order.config, registry_, order.clock, connection, recorder_, pool_,
+                     order.installation, heartbeat_.worker(), order.job_types, order.options.limit},
+                    std::move(levels)) {
+    heartbeat_.start();
+  }
+  ~Worker() { heartbeat_.stop(); }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  ExitCode run(HostLock& host_lock);
+
+ private:
+  int threads() const {
+    const bool external =
+        std::any_of(order_.job_types.begin(), order_.job_types.end(),
+                    [&](const auto& type) { return !registry_.at(type)->in_process(); });
+    return external ? order_.config.process.max_concurrent_jobs : 0;
+  }
+  void stop_lost() {
+    pool_.give_back_queued();  // nothing more may start
+    pool_.stop_all(StopReason::fence_lost, true);
+    signals::wake();
+  }
+  bool must_stop() const {
+    return signals::count() > 0 || heartbeat_.lost() || recorder_.gave_up() || pool_.starved() ||
+           Clock::now() > heartbeat_.safe_until();
+  }
+  void claim_until(Clock::time_point window_end);
+  void finish();
+  ExitCode result() const;
+
+  const WorkOrder& order_;
+  handlers::Registry registry_;
+  SharedRenewal renewal_;
+  WorkerLock lock_;
+  std::vector<Reaper> reapers_;
+  Heartbeat heartbeat_;
+  Recorder recorder_;
+  Pool pool_;
+  Dispatcher dispatcher_;
+  std::optional<Error> claim_error_;
+};
+
+ExitCode Worker::run(HostLock& host_lock) {
+  const auto& process = order_.config.process;
+  claim_until(Clock::now() + std::max(process.max_runtime, process.linger));
+  pool_.give_back_queued();
+  // The lock guards claiming, not running: the next run of this host may claim while long handlers
+  // go on here.
+  host_lock.release();
+  finish();
+  return result();
+}
+
+// A fault of the database ends the claiming, not what runs: that has a connection of its own.
+void Worker::claim_until(Clock::time_point window_end) {
+  try {
+    while (!must_stop() && Clock::now() < window_end) {
+      if (dispatcher_.step()) continue;
+      if (dispatcher_.nothing_due() && pool_.idle() && recorder_.unstored() == 0) {
+        if (!dispatcher_.look_again()) return;
+        continue;
+      }
+      signals::wait(100ms);
+    }
+  } catch (const Error& e) {
+    claim_error_ = e;
+  } catch (const std::exception& e) {
+    claim_error_ = Error(ExitCode::internal, e.what());
+  }
+  if (claim_error_) log::info("no more claims in this run", {{"error", claim_error_->what()}});
+}
+
+// Waits for what runs. After a signal it gets a grace, then TERM, then KILL; a second signal skips
+// the grace.
+void Worker::finish() {
+  const auto& process = order_.config.process;
+  std::optional<Clock::time_point> grace_end, force_end;
+  while (!pool_.idle() || (recorder_.unstored() > 0 && !recorder_.gave_up())) {
+    const auto now = Clock::now();
+    if (signals::count() > 0 && !grace_end) grace_end = now + process.shutdown_grace;
+    if (grace_end && !force_end && (now >= *grace_end || signals::count() > 1)) {
+      pool_.stop_all(StopReason::shutdown);
+      force_end = now + process.shutdown_force;
+    }
+    if (recorder_.gave_up()) pool_.stop_all(StopReason::shutdown);  // nobody would hear of it
+    if (force_end && now >= *force_end) pool_.stop_all(StopReason::shutdown, true);
+    if (force_end && now >= *force_end + 2s) recorder_.hurry();
+    signals::wait(50ms);
+  }
+}
+
+ExitCode Worker::result() const {
+  const auto tally = recorder_.tally();
+  log::info("done",
+            {{"completed", tally.completed}, {"failed", tally.failed}, {"lost", tally.lost}});
+  if (heartbeat_.lost() || recorder_.gave_up())
+    throw Error(
+        ExitCode::temporary,
+        "the database was lost before all outcomes were stored; other runs take the jobs over");
+  if (pool_.starved())
+    throw Error(
+        ExitCode::temporary,
+        "handlers could not be started for want of processes, memory, descriptors or reapers");
+  if (claim_error_) throw *claim_error_;
+  return order_.options.fail_on_job_error && tally.failed > 0 ? ExitCode::failed : ExitCode::ok;
+}
+
+}  // namespace
+
+ExitCode work(const WorkOrder& order, db::Connection& connection, queue::Levels levels,
+              HostLock& host_lock) {
+  Worker worker(order, connection, std::move(levels));
+  return worker.run(host_lock);
+}
+
+}  // namespace schedctl::run

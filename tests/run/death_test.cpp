@@ -1,0 +1,219 @@
+#include "run/death.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <chrono>
+
+#include "queue/worker.h"
+#include "run/host_lock.h"
+#include "support/claims.h"
+#include "support/database.h"
+#include "support/process.h"
+
+using namespace schedctl;
+using namespace std::chrono_literals;
+using run::DeathWatch;
+
+namespace {
+
+// Another worker, as it is registered; its session lock is held by `session`.
+struct Other {
+  test::Database& database;
+  db::Connection session = database.connect(db::Session::heartbeat);
+  job::WorkerId id = 0;
+
+  Other(test::Database& on, const std::string& host, const std::string& lock_file,
+        Duration lease = 1h)
+      : database(on) {
+    db::Transaction tx(session);
+    id = queue::register_worker(
+        tx, {host, 4711, lease, "boot", lock_file, "1.0", session.local_address()});
+    tx.commit();
+  }
+  void lose_session() {
+    session.sever();
+    test::wait_until(
+        [&] {
+          return database.value("select count(*) from pg_stat_activity where pid = $1",
+                                {session.backend_pid()}) == "0";
+        },
+        "the session to end");
+  }
+};
+
+struct Watcher {
+  db::Connection connection;
+  DeathWatch watch{"here", "boot"};
+
+  explicit Watcher(const test::Database& database) : connection(database.connect()) {}
+  // Why each dead worker is dead.
+  std::vector<std::string> look() {
+    db::Transaction tx(connection, db::autocommit);
+    std::vector<std::string> why;
+    for (const auto& dead : watch.look(tx, 0)) why.push_back(dead.why);
+    return why;
+  }
+  // Looks again and again for as long as a missing lock would take to be evidence, and longer.
+  bool stays_alive() {
+    const auto until = std::chrono::steady_clock::now() + run::second_look_after + 100ms;
+    while (std::chrono::steady_clock::now() < until)
+      if (!look().empty()) return false;
+    return true;
+  }
+};
+
+using Why = std::vector<std::string>;
+
+}  // namespace
+
+TEST_SUITE("run::death [db]") {
+  TEST_CASE("a worker that renews its lease and holds its lock lives") {
+    test::Database database;
+    const Other other(database, "elsewhere", "/none");
+    Watcher watcher(database);
+
+    CHECK(watcher.stays_alive());
+    CHECK_FALSE(watcher.watch.has_suspects());
+  }
+
+  TEST_CASE("a worker whose lease is over is dead, whatever else it shows") {
+    test::Database database;
+    const Other other(database, "elsewhere", "/none", -1s);
+    Watcher watcher(database);
+
+    CHECK(watcher.look() == Why{"its lease is over"});
+  }
+
+  TEST_CASE("a worker of this host whose file is free is dead at once") {
+    test::Database database;
+    const test::TempDir folder;
+    const Other other(database, "here", folder.write("worker-4711-0123abcd.lock", ""));
+    Watcher watcher(database);
+
+    CHECK(watcher.look() == Why{"its process is gone"});
+  }
+
+  TEST_CASE("a free file proves nothing about a worker of another host") {
+    test::Database database;
+    const test::TempDir folder;
+    const Other other(database, "elsewhere", folder.write("worker-4711-0123abcd.lock", ""));
+    Watcher watcher(database);
+
+    CHECK(watcher.look().empty());
+  }
+
+  TEST_CASE("a worker of this host from before its restart is dead") {
+    test::Database database;
+    Other other(database, "here", "/none");
+    database.query("update workers set boot_id = 'earlier'");
+    Watcher watcher(database);
+
+    CHECK(watcher.look().empty());
+    other.lose_session();
+    CHECK(watcher.look() == Why{"its host has been restarted"});
+  }
+
+  TEST_CASE("a missing session is a suspicion at first and evidence at the second look") {
+    test::Database database;
+    Other other(database, "elsewhere", "/none");
+    Watcher watcher(database);
+    other.lose_session();
+
+    const auto first_look = std::chrono::steady_clock::now();
+    CHECK(watcher.look().empty());
+    CHECK(watcher.watch.has_suspects());
+    Why why;
+    test::wait_until([&] { return !(why = watcher.look()).empty(); }, "the evidence");
+
+    CHECK(why == Why{"its session is gone"});
+    CHECK(std::chrono::steady_clock::now() - first_look >= run::second_look_after);
+  }
+
+  TEST_CASE("a session that comes back in between ends the suspicion") {
+    test::Database database;
+    Other other(database, "elsewhere", "/none");
+    Watcher watcher(database);
+    other.lose_session();
+    CHECK(watcher.look().empty());
+    REQUIRE(watcher.watch.has_suspects());
+
+    auto fresh = database.connect(db::Session::heartbeat);
+    {
+      db::Transaction tx(fresh, db::autocommit);
+      REQUIRE(queue::relock_worker(tx, other.id,
+                                   {"elsewhere", 4711, 1h, "boot", "/none", "1.0",
+                                    fresh.local_address()}) == queue::Relock::done);
+    }
+
+    CHECK(watcher.look().empty());
+    CHECK_FALSE(watcher.watch.has_suspects());
+  }
+
+  TEST_CASE("a held file on this host outweighs a missing session") {
+    test::Database database;
+    const test::TempDir folder;
+    const run::WorkerLock lock(folder.path());
+    Other other(database, "here", lock.path());
+    Watcher watcher(database);
+    other.lose_session();
+
+    CHECK(watcher.stays_alive());
+  }
+
+  TEST_CASE("behind a proxy a missing session proves nothing") {
+    test::Database database;
+    Other other(database, "elsewhere", "/none");
+    database.query("update workers set direct = false");
+    Watcher watcher(database);
+    other.lose_session();
+
+    CHECK(watcher.stays_alive());
+  }
+
+  TEST_CASE("a server that was restarted or promoted knows of no sessions, so proves nothing") {
+    test::Database database;
+    Other other(database, "elsewhere", "/none");
+    database.query("update workers set server_identity = 'before'");
+    Watcher watcher(database);
+    other.lose_session();
+
+    CHECK(watcher.stays_alive());
+  }
+
+  TEST_CASE("all jobs of a dead worker run again, and it and its file are gone") {
+    test::Database database;
+    const test::TempDir folder;
+    database.query(
+        "insert into job_queue (job_type, scheduled_for) "
+        "select 'x', $1 from generate_series(1, 1001)",
+        {test::past});
+    const Other other(database, "here", folder.write("worker-4711-0123abcd.lock", ""));
+    auto connection = database.connect(db::Session::claiming);
+    auto request = test::claim_request("x", 1001);
+    request.worker = other.id;
+    REQUIRE(test::claim(connection, request).size() == 1001);
+    database.query("update job_queue set interruptions = 3 where id = 7");
+    Watcher watcher(database);
+    db::Transaction tx(watcher.connection, db::autocommit);
+    const auto dead = watcher.watch.look(tx, 0);
+    REQUIRE(dead.size() == 1);
+
+    const auto expected = run::count_claims(connection, dead[0], 3);
+    const auto toll = run::rescue_all(connection, dead[0], 3);
+
+    CHECK(expected.rescued == 1000);
+    CHECK(expected.dead == 1);
+    CHECK(toll.rescued == 1000);
+    CHECK(toll.dead == 1);
+    CHECK(database.value("select count(*) from workers") == "0");
+    CHECK(database.value("select distinct error_message from job_executions") ==
+          "worker here:4711 died: its process is gone");
+    CHECK(access((folder / "worker-4711-0123abcd.lock").c_str(), F_OK) != 0);
+  }
+
+  TEST_CASE("a boot has an id that stays") {
+    CHECK(run::read_boot_id().size() == 36);
+    CHECK(run::read_boot_id() == run::read_boot_id());
+  }
+}
