@@ -1,0 +1,143 @@
+#include "cli/commands.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <system_error>
+
+#include "cli/run.h"
+#include "util/text.h"
+
+namespace schedctl::cli {
+namespace {
+
+constexpr Command commands[] = {
+    {"process", add_process}, {"cleanup-stuck", add_cleanup_stuck},
+    {"status", add_status},   {"test", add_test},
+    {"migrate", add_migrate}, {"enqueue", add_enqueue},
+    {"job", add_job},         {"history", add_history},
+    {"logs", add_logs},       {"validate", add_validate},
+    {"config", add_config},   {"db", add_db},
+};
+
+// Building a subcommand costs time at every start, so only the one that is named is built. Without
+// a name, or with one that does not exist, all are, for the help text and the suggestion.
+void add_commands(CLI::App& app, Program& program, int argc, char** argv) {
+  for (int i = 1; i < argc; ++i)
+    for (const auto& command : commands)
+      if (std::strcmp(argv[i], command.name) == 0) return command.add(app, program);
+  for (const auto& command : commands) command.add(app, program);
+}
+
+void add_globals(CLI::App& app, Program& program) {
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_version_flag("--version", "schedctl " SCHEDCTL_VERSION);
+  app.add_option("--config", program.overrides.config_file, "Configuration file")
+      ->type_name("FILE");
+  app.add_option("--log-level", program.overrides.log_level, "debug, info, warn or error");
+  app.add_flag("--json", program.json, "Print one JSON object");
+}
+
+// Of processes, memory or descriptors: passes.
+bool is_shortage(int error) {
+  return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
+// fmt::print would throw when stderr cannot be written, and nobody could say what of.
+void complain(const std::string& message) {
+  std::fputs(fmt::format("schedctl: {}\n", message).c_str(), stderr);
+}
+
+// A descriptor that is closed at the start would be given to the database's socket, and text would
+// go there. Opened for reading only, so that what is printed still fails.
+void open_standard_descriptors() {
+  int fd = 0;
+  while (fd >= 0 && fd <= 2) fd = open("/dev/null", O_RDONLY);
+  if (fd > 2) close(fd);
+}
+
+// Where help is to be found; a wrong command is named, with the one that was probably meant.
+std::string explain(const CLI::ParseError& error, int argc, char** argv) {
+  std::vector<std::string> names;
+  const char* word = nullptr;  // the first argument that is no flag
+  for (const auto& command : commands) names.emplace_back(command.name);
+  for (int i = 1; i < argc; ++i) {
+    if (std::find(names.begin(), names.end(), argv[i]) != names.end())
+      return fmt::format("{}: see \"schedctl {} --help\"", escape_control(error.what()), argv[i]);
+    if (!word && argv[i][0] != '-') word = argv[i];
+  }
+  const bool other_fault = !dynamic_cast<const CLI::RequiredError*>(&error) &&
+                           !dynamic_cast<const CLI::ExtrasError*>(&error);
+  if (other_fault || !word)
+    return fmt::format("{}: see \"schedctl --help\"",
+                       argc < 2 ? "no command given" : escape_control(error.what()));
+  const auto near = suggestion(word, names);
+  return fmt::format("unknown command \"{}\": {}", escape_control(word),
+                     near ? fmt::format("did you mean \"{}\"?", *near) : "see \"schedctl --help\"");
+}
+
+int usage_error(const CLI::ParseError& error, int argc, char** argv) {
+  complain(explain(error, argc, argv));
+  return static_cast<int>(ExitCode::usage);
+}
+
+// A reader that went away (head -1) is no error; a full disk is one that the caller must hear of.
+int finish_output(ExitCode code) {
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return static_cast<int>(code);
+  if (errno == EPIPE) return static_cast<int>(code);
+  complain(fmt::format("standard output: {}", std::strerror(errno)));
+  return static_cast<int>(ExitCode::cannot_create);
+}
+
+}  // namespace
+
+const config::Config& Program::config() {
+  if (!config_) config_ = config::load(overrides);
+  return *config_;
+}
+
+void Program::print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+int run(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);
+  open_standard_descriptors();
+  Program program;
+  CLI::App app("A scheduler without a daemon: plans, claims, runs and records jobs in PostgreSQL",
+               "schedctl");
+  add_globals(app, program);
+  try {
+    add_commands(app, program, argc, argv);
+    app.parse(argc, argv);
+    return finish_output(program.action());
+  } catch (const CLI::CallForHelp& e) {
+    program.print(app.help());
+    return finish_output(ExitCode::ok);
+  } catch (const CLI::CallForVersion& e) {
+    program.print(fmt::format("{}\n", e.what()));
+    return finish_output(ExitCode::ok);
+  } catch (const CLI::ParseError& e) {
+    return usage_error(e, argc, argv);
+  } catch (const Error& e) {
+    complain(e.what());
+    return static_cast<int>(e.code());
+  } catch (const std::bad_alloc&) {
+    complain("out of memory");
+    return static_cast<int>(ExitCode::temporary);
+  } catch (const std::system_error& e) {
+    complain(e.what());
+    return static_cast<int>(is_shortage(e.code().value()) ? ExitCode::temporary
+                                                          : ExitCode::internal);
+  } catch (const std::exception& e) {
+    complain(fmt::format("internal error: {}", escape_control(e.what())));
+    return static_cast<int>(ExitCode::internal);
+  }
+}
+
+}  // namespace schedctl::cli

@@ -1,0 +1,50 @@
+// The subcommands: one file each in this folder, one line each in the table of commands.cpp.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "config/config.h"
+#include "util/error.h"
+
+namespace schedctl::cli {
+
+// What every subcommand shares: the global flags and the configuration, loaded when first asked
+// for.
+class Program {
+ public:
+  config::Overrides overrides;
+  bool json = false;
+  std::function<ExitCode()> action;  // set by the chosen subcommand's callback
+
+  const config::Config& config();  // throws ConfigError
+  // Writes to stdout and checks at the end of the run that all of it arrived.
+  void print(std::string_view text);
+
+ private:
+  std::optional<config::Config> config_;
+};
+
+using Register = void (*)(CLI::App& app, Program& program);
+
+struct Command {
+  const char* name;
+  Register add;
+};
+
+void add_process(CLI::App& app, Program& program);
+void add_cleanup_stuck(CLI::App& app, Program& program);
+void add_status(CLI::App& app, Program& program);
+void add_test(CLI::App& app, Program& program);
+void add_migrate(CLI::App& app, Program& program);
+void add_enqueue(CLI::App& app, Program& program);
+void add_job(CLI::App& app, Program& program);
+void add_history(CLI::App& app, Program& program);
+void add_logs(CLI::App& app, Program& program);
+void add_validate(CLI::App& app, Program& program);
+void add_config(CLI::App& app, Program& program);
+void add_db(CLI::App& app, Program& program);
+
+}  // namespace schedctl::cli

@@ -1,0 +1,18 @@
+// Filters: values of the command line that more than one looking subcommand takes.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace schedctl::cli {
+
+// All throw UsageError that names the option, the value and what would be right.
+std::int64_t parse_limit(const std::string& text);                        // 1 to a million
+std::int64_t parse_id(std::string_view option, const std::string& text);  // a whole number
+void check_one_of(std::string_view option, const std::string& value,
+                  const std::vector<std::string>& valid);
+
+}  // namespace schedctl::cli
