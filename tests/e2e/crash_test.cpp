@@ -1,0 +1,121 @@
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <chrono>
+
+#include "db/transaction.h"
+#include "support/host.h"
+
+using namespace schedctl;
+using namespace schedctl::test;
+
+namespace {
+
+// Its first attempt hangs in a tree of three, the next ends at once.
+constexpr const char* witness =
+    "[ \"$SCHEDCTL_ATTEMPT\" = 1 ] || exit 0\n"
+    "setsid sh -c 'sleep 30 & echo $! >grandchild; wait' &\n"
+    "until [ -s grandchild ]; do sleep 0.01; done\n"
+    "echo $$ >child\n"
+    "wait";
+
+// Its first attempt hangs, the next ends at once.
+constexpr const char* witness_of_many =
+    "[ \"$SCHEDCTL_ATTEMPT\" = 1 ] || exit 0\n"
+    "echo $$ >pid.$SCHEDCTL_JOB_ID\n"
+    "exec sleep 30";
+
+pid_t pid_in(const Host& host, const std::string& file) { return std::stoi(host.await_line(file)); }
+
+void kill_dead(Process& process) {
+  process.kill(SIGKILL);
+  CHECK(process.wait().signal == SIGKILL);
+}
+
+}  // namespace
+
+TEST_SUITE("e2e::crash [db]") {
+  TEST_CASE("kill -9 of a run ends its handler's whole tree, and the next run does the job again") {
+    Host host;
+    host.handler("witness", witness);
+    const auto job = host.enqueue("witness");
+    auto first = host.start_process();
+    const auto child = pid_in(host, "child"), grandchild = pid_in(host, "grandchild");
+    CHECK(alive(grandchild));
+
+    const auto killed = std::chrono::steady_clock::now();
+    kill_dead(first);
+    wait_until([&] { return !alive(child) && !alive(grandchild); }, "the tree to end", 5s);
+    CHECK((std::chrono::steady_clock::now() - killed) / 1ms < 400);
+    CHECK(host.status(job) == "running");
+
+    const auto second = host.process();
+    CHECK(second.exit_code == 0);
+    CHECK(host.status(job) == "completed");
+    CHECK(host.attempts(job) == "lost/worker_died completed");
+    CHECK(host.database.value("select attempts from jobs where id = $1", {job}) == "2");
+    CHECK(host.count("workers") == 0);
+  }
+
+  TEST_CASE("kill -9 of a run with five handlers brings all five jobs back") {
+    Host host("[process]\nmax_concurrent_jobs = 5\n");
+    host.handler("witness", witness_of_many);
+    std::vector<job::JobId> jobs;
+    for (int i = 0; i < 5; ++i) jobs.push_back(host.enqueue("witness"));
+    auto first = host.start_process();
+    std::vector<pid_t> handlers;
+    for (const auto job : jobs) handlers.push_back(pid_in(host, fmt::format("pid.{}", job)));
+
+    kill_dead(first);
+    for (const auto pid : handlers) wait_until([&] { return !alive(pid); }, "a handler to end", 5s);
+    CHECK(host.process().exit_code == 0);
+
+    for (const auto job : jobs) CHECK(host.attempts(job) == "lost/worker_died completed");
+    CHECK(host.count("job_queue") == 0);
+    CHECK(host.count("workers") == 0);
+  }
+
+  TEST_CASE(
+      "kill -9 between claiming and completing 2,000 jobs loses none and completes none twice") {
+    Host host;
+    host.enqueue_many("noop", 2000);
+    auto first = host.start_process();
+    {
+      auto blocker = host.database.connect();
+      db::Transaction held(blocker);
+      held.exec_text("lock table job_executions in exclusive mode");
+      host.await("job_queue where status = 'running'", 1);
+      kill_dead(first);
+    }
+    for (int runs = 0; runs < 10 && host.count("job_queue") > 0; ++runs)
+      CHECK(host.process().exit_code == 0);
+
+    CHECK(host.count("job_queue") == 0);
+    CHECK(host.count("job_executions where status = 'completed'") == 2000);
+    CHECK(host.count("(select distinct job_queue_id from job_executions "
+                     "where status = 'completed') as done") == 2000);
+    CHECK(host.count("job_executions where status not in ('completed', 'lost')") == 0);
+    CHECK(host.count("workers") == 0);
+  }
+
+  TEST_CASE("a job that kills its worker each time is dead in the end, its neighbour is done") {
+    Host host("[recovery]\nmax_interruptions = 2\n");
+    // The parent of a handler is its run's reaper, whose parent is the run.
+    host.handler("killer",
+                 "read -r pid name state run rest </proc/$PPID/stat\nkill -9 \"$run\"\nsleep 30");
+    host.handler("good", "exit 0");
+    const auto killer = host.enqueue("killer"), good = host.enqueue("good");
+
+    int killed = 0;
+    for (int runs = 0; runs < 8 && host.status(killer) != "failed"; ++runs)
+      killed += host.process().signal == SIGKILL;
+
+    CHECK(killed == 3);
+    CHECK(host.status(killer) == "failed");
+    CHECK(host.attempts(killer) == "lost/worker_died lost/worker_died lost/worker_died");
+    CHECK(host.process().exit_code == 0);
+    CHECK(host.status(good) == "completed");
+    CHECK(host.count("workers") == 0);
+  }
+}

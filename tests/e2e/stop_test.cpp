@@ -1,0 +1,155 @@
+// Signals to a run, and cancelled jobs.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <chrono>
+
+#include "support/host.h"
+
+using namespace schedctl;
+using namespace schedctl::test;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Its first attempt hangs and does not hear SIGTERM, the next ends at once.
+constexpr const char* deaf =
+    "[ \"$SCHEDCTL_ATTEMPT\" = 1 ] || exit 0\n"
+    "trap '' TERM; echo $$ >pid.$SCHEDCTL_JOB_ID\n"
+    "while :; do sleep 0.05; done";
+
+void await_handler(const Host& host, job::JobId job) {
+  host.await_line(fmt::format("pid.{}", job));
+}
+
+bool handler_alive(const Host& host, job::JobId job) {
+  return alive(std::stoi(host.await_line(fmt::format("pid.{}", job))));
+}
+
+}  // namespace
+
+TEST_SUITE("e2e::process [db]") {
+  TEST_CASE("SIGTERM gives the handlers their grace, then their jobs back") {
+    Host host(
+        "[process]\nmax_concurrent_jobs = 1\nshutdown_grace = \"1s\"\nshutdown_force = "
+        "\"300ms\"\n");
+    host.handler("deaf", deaf);
+    const auto job = host.enqueue("deaf");
+    const auto waiting = host.enqueue("deaf");
+    auto run = host.start_process();
+    await_handler(host, job);
+
+    const auto asked = Clock::now();
+    run.kill(SIGTERM);
+    const auto end = run.wait();
+
+    CHECK(end.exit_code == 143);
+    CHECK((Clock::now() - asked) / 1ms >= 1000);
+    CHECK((Clock::now() - asked) / 1ms < 4000);
+    CHECK(!handler_alive(host, job));
+    CHECK(host.status(job) == "pending");
+    CHECK(host.attempts(job).starts_with("interrupted"));
+    CHECK(host.status(waiting) == "pending");
+    CHECK(host.attempts(waiting) == "");
+    CHECK(host.database.value("select attempts from jobs where id = $1", {waiting}) == "0");
+    CHECK(host.count("job_queue where locked_by is not null") == 0);
+    CHECK(host.count("workers") == 0);
+  }
+
+  TEST_CASE("what a run has claimed ahead goes back at SIGTERM as if it had never been touched") {
+    Host host(
+        "[process]\nmax_concurrent_jobs = 1\nshutdown_grace = \"1s\"\nshutdown_force = "
+        "\"300ms\"\n");
+    // Quick ones make the run claim ahead; then one hangs.
+    host.handler("mixed",
+                 "echo x >>begun; [ $(wc -l <begun) -eq 30 ] || exit 0\n"
+                 "echo $$ >hanging; exec sleep 30");
+    host.enqueue_many("mixed", 100);
+    auto run = host.start_process();
+    host.await_line("hanging");
+    host.await("job_queue where status = 'running'", 2);
+
+    run.kill(SIGTERM);
+    CHECK(run.wait().exit_code == 143);
+
+    CHECK(host.lines("begun") == 30);
+    CHECK(host.count("job_executions where status = 'completed'") == 29);
+    CHECK(host.count("job_executions where status = 'interrupted'") == 1);
+    CHECK(host.count("job_executions") == 30);
+    CHECK(host.count("job_queue where status = 'pending'") == 71);
+    CHECK(host.count("job_queue where attempts = 0 and interruptions = 0") == 70);
+    CHECK(host.count("workers") == 0);
+  }
+
+  TEST_CASE("a handler that ends within the grace after SIGTERM has its job done") {
+    Host host("[process]\nshutdown_grace = \"20s\"\n");
+    host.handler("brief", "echo $$ >pid.$SCHEDCTL_JOB_ID; while [ ! -e go ]; do sleep 0.01; done");
+    const auto job = host.enqueue("brief");
+    auto run = host.start_process();
+    await_handler(host, job);
+    run.kill(SIGTERM);
+    host.folder.write("go", "");
+    CHECK(run.wait().exit_code == 143);
+    CHECK(host.status(job) == "completed");
+  }
+
+  TEST_CASE("a second SIGINT ends a run without grace") {
+    Host host("[process]\nshutdown_grace = \"20s\"\n");
+    host.handler("hang", "echo $$ >pid.$SCHEDCTL_JOB_ID; exec sleep 30");
+    const auto job = host.enqueue("hang");
+    auto run = host.start_process();
+    await_handler(host, job);
+
+    const auto asked = Clock::now();
+    run.kill(SIGINT);
+    // Two pending signals of one kind are one: the second follows when the first has been taken.
+    const auto pending = [&] {
+      return test::run({"grep", "-Eq", "^(SigPnd|ShdPnd):.*[1-9a-f]",
+                        fmt::format("/proc/{}/status", run.pid())})
+                 .exit_code == 0;
+    };
+    wait_until([&] { return !pending(); }, "the first SIGINT to be taken");
+    run.kill(SIGINT);
+    const auto end = run.wait();
+
+    CHECK(end.exit_code == 130);
+    CHECK((Clock::now() - asked) / 1ms < 3000);
+    CHECK(!handler_alive(host, job));
+    CHECK(host.status(job) == "pending");
+    CHECK(host.attempts(job).starts_with("interrupted"));
+    CHECK(host.count("workers") == 0);
+  }
+
+  TEST_CASE("SIGHUP changes nothing") {
+    Host host;
+    host.handler("brief", "echo $$ >pid.$SCHEDCTL_JOB_ID; while [ ! -e go ]; do sleep 0.01; done");
+    const auto job = host.enqueue("brief");
+    auto run = host.start_process();
+    await_handler(host, job);
+    run.kill(SIGHUP);
+    host.folder.write("go", "");
+    CHECK(run.wait().exit_code == 0);
+    CHECK(host.status(job) == "completed");
+  }
+
+  TEST_CASE("cancelling a running job stops its handler within seconds, and only that one") {
+    Host host;
+    host.handler("hang", "echo $$ >pid.$SCHEDCTL_JOB_ID; while [ ! -e go ]; do sleep 0.05; done");
+    const auto wrong = host.enqueue("hang"), right = host.enqueue("hang");
+    auto run = host.start_process();
+    await_handler(host, wrong);
+    await_handler(host, right);
+
+    host.database.query("select cancel($1, 'wrong list')", {wrong});
+    wait_until([&] { return !handler_alive(host, wrong); }, "the handler to end", 5s);
+    wait_until([&] { return host.status(wrong) == "cancelled"; }, "the job to end", 5s);
+
+    CHECK(handler_alive(host, right));
+    host.folder.write("go", "");
+    CHECK(run.wait().exit_code == 0);
+    CHECK(host.attempts(wrong).starts_with("cancelled"));
+    CHECK(host.status(right) == "completed");
+  }
+}

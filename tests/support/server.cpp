@@ -1,0 +1,108 @@
+#include "support/server.h"
+
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+namespace schedctl::test {
+namespace {
+
+std::optional<uid_t> server_user() {
+  if (geteuid() != 0) return {};
+  const auto* postgres = getpwnam("postgres");
+  REQUIRE_MESSAGE(postgres, "there is no user postgres");
+  return postgres->pw_uid;
+}
+
+int free_port() {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  REQUIRE(bind(fd, generic, size) == 0);
+  REQUIRE(getsockname(fd, generic, &size) == 0);
+  close(fd);
+  return ntohs(address.sin_port);
+}
+
+std::string program(const std::string& name) {
+  static const std::string folder = [] {
+    auto out = run({"pg_config", "--bindir"}).out;
+    return out.substr(0, out.find('\n'));
+  }();
+  return folder + "/" + name;
+}
+
+}  // namespace
+
+Server::Server() : user_(server_user()) {
+  make_folder();
+  as_postgres(
+      {"sh", "-c", "printf %s \"$1\" >\"$2\"", "sh", right_password, folder_ / "server/password"});
+  as_postgres({program("initdb"), "-D", data(), "-U", "owner", "-A", "scram-sha-256", "--pwfile",
+               folder_ / "server/password", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"});
+  start();
+}
+
+Server::Server(const std::string& primary_url) : user_(server_user()) {
+  make_folder();
+  as_postgres(
+      {program("pg_basebackup"), "-D", data(), "-d", primary_url, "-R", "-c", "fast", "--no-sync"});
+  start();
+}
+
+Server::~Server() {
+  try {
+    as_postgres({program("pg_ctl"), "-D", data(), "-m", "immediate", "-w", "stop"});
+  } catch (...) {  // a failed test has said why
+  }
+}
+
+std::unique_ptr<Server> Server::standby() const {
+  return std::unique_ptr<Server>(new Server(url()));
+}
+
+std::string Server::url(const std::string& password) const {
+  return fmt::format("postgresql://owner:{}@127.0.0.1:{}/postgres", password, port_);
+}
+
+void Server::query(const std::string& sql) const {
+  ProcessOptions options;
+  options.env = {"PGOPTIONS=-c default_transaction_read_only=off"};
+  const auto end = run({program("psql"), "-Xqc", sql, url()}, options);
+  REQUIRE_MESSAGE(end.exit_code == 0, end.err);
+}
+
+void Server::make_folder() const {
+  const auto path = folder_ / "server";
+  std::filesystem::create_directory(path);
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  if (user_) REQUIRE(chown(path.c_str(), *user_, *user_) == 0);
+}
+
+void Server::start() {
+  port_ = free_port();
+  as_postgres({program("pg_ctl"), "-D", data(), "-w", "-t", "60", "-l", folder_ / "server/log",
+               "-o",
+               fmt::format("-F -p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories= "
+                           "-c shared_buffers=16MB",
+                           port_),
+               "start"});
+}
+
+void Server::as_postgres(const std::vector<std::string>& argv) const {
+  ProcessOptions options;
+  options.user = user_;
+  options.cwd = "/";
+  const auto end = run(argv, options);
+  REQUIRE_MESSAGE(end.exit_code == 0, argv[0] << ": " << end.out << end.err);
+}
+
+}  // namespace schedctl::test
