@@ -201,4 +201,18 @@ TEST_SUITE("db::connection [db]") {
 
     CHECK_THROWS_AS(db::Connection{settings}, ConfigError);
   }
+
+  TEST_CASE("a missing right is exit 77 and keeps its SQLSTATE") {
+    test::Database database;
+    auto connection = database.connect();
+    db::Transaction tx(connection, db::autocommit);
+
+    try {
+      tx.exec_text("select rolpassword from pg_authid");
+      FAIL("allowed");
+    } catch (const DatabaseError& error) {
+      CHECK(error.code() == ExitCode::permission);
+      CHECK(error.sqlstate() == "42501");
+    }
+  }
 }

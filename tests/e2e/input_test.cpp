@@ -215,4 +215,13 @@ TEST_SUITE("e2e::input [db]") {
     CHECK(ill.out.find("FAIL") != std::string::npos);
     CHECK(ill.out.find("127.0.0.1") != std::string::npos);
   }
+
+  TEST_CASE("an error with stderr closed still ends with its exit code") {
+    const std::string closed = "exec \"$0\" statsu 2>&-";
+
+    const auto end = run({"/bin/sh", "-c", closed, SCHEDCTL_BINARY});
+
+    CHECK(end.exit_code == 64);
+    CHECK(end.signal == 0);
+  }
 }

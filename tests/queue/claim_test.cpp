@@ -352,4 +352,30 @@ TEST_SUITE("queue::claim [db]") {
     CHECK(std::string("89ab").find(token[19]) != std::string::npos);
     CHECK(token != queue::draw_token());
   }
+
+  TEST_CASE("a worker that was removed claims nothing") {
+    test::Database database;
+    database.insert_pending("x");
+    auto connection = database.connect(db::Session::claiming);
+    db::Transaction tx(connection, db::autocommit);
+
+    CHECK(queue::claim(tx, test::claim_request("x")).empty());
+    CHECK(database.value("select status from job_queue") == "pending");
+  }
+
+  TEST_CASE("what a claim took whose answer was lost is given back by its token") {
+    test::Database database;
+    database.insert_pending("x");
+    database.insert_pending("x");
+    auto connection = database.connect(db::Session::claiming);
+    const auto lost = test::claim(connection, test::claim_request("x", 1)).at(0);
+    const auto kept = test::claim(connection, test::claim_request("x", 1)).at(0);
+
+    db::Transaction tx(connection, db::autocommit);
+    queue::give_back(tx, 1, lost.token);
+
+    const auto state = "select status || ' ' || attempts from job_queue where id = $1";
+    CHECK(database.query(state, {lost.id})[0][0].as<std::string>() == "pending 0");
+    CHECK(database.query(state, {kept.id})[0][0].as<std::string>() == "running 1");
+  }
 }
