@@ -212,10 +212,9 @@ std::optional<ProcessEnd> Conversation::wait(std::stop_token stop) {
     pollfd events[] = {{socket_, POLLIN, 0},
                        {out_.get(), POLLIN, 0},
                        {err_.get(), POLLIN, 0},
-                       {stop_event_.get(), POLLIN, 0}};
+                       {stopping_ ? -1 : stop_event_.get(), POLLIN, 0}};
     ::poll(events, 4, stopping_ && !killed_ && kill_now_ ? kill_poll_ms : -1);
     if (events[3].revents != 0) {
-      stop_event_.reset();
       stopping_ = true;
       send_message(socket_, MessageType::stop);
     }

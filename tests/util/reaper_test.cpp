@@ -214,10 +214,11 @@ TEST_SUITE("util::reaper") {
     bool taken_while_running = true;
 
     reaper.run(
-        shell("echo; cat"), {}, {},
+        shell("echo; while [ ! -e " + folder.path() + "/go" + " ]; do sleep 0.01; done"), {}, {},
         [&](int, std::string_view) {
           ::close(place);
           taken_while_running = ::flock(other.get(), LOCK_EX | LOCK_NB) == 0;
+          folder.file("go", "", 0600);
         },
         place);
 
