@@ -22,7 +22,8 @@ constexpr Command commands[] = {
     {"status", add_status},   {"test", add_test},
     {"migrate", add_migrate}, {"enqueue", add_enqueue},
     {"job", add_job},         {"history", add_history},
-    {"logs", add_logs},       {"validate", add_validate},
+    {"logs", add_logs},       {"pause", add_pause},
+    {"resume", add_resume},   {"validate", add_validate},
     {"config", add_config},   {"db", add_db},
 };
 
@@ -104,6 +105,8 @@ const config::Config& Program::config() {
 }
 
 void Program::print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void Program::complain(const std::string& message) { cli::complain(message); }
 
 int run(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);

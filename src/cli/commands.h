@@ -22,6 +22,8 @@ class Program {
   const config::Config& config();  // throws ConfigError
   // Writes to stdout and checks at the end of the run that all of it arrived.
   void print(std::string_view text);
+  // One line on stderr, for what went wrong without ending the command.
+  void complain(const std::string& message);
 
  private:
   std::optional<config::Config> config_;
@@ -43,6 +45,8 @@ void add_enqueue(CLI::App& app, Program& program);
 void add_job(CLI::App& app, Program& program);
 void add_history(CLI::App& app, Program& program);
 void add_logs(CLI::App& app, Program& program);
+void add_pause(CLI::App& app, Program& program);
+void add_resume(CLI::App& app, Program& program);
 void add_validate(CLI::App& app, Program& program);
 void add_config(CLI::App& app, Program& program);
 void add_db(CLI::App& app, Program& program);

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/filters.h"
 #include "cli/instant.h"
 #include "cli/payload.h"
 #include "db/transaction.h"
@@ -24,14 +25,6 @@ struct Options {
   std::optional<std::string> timeout;
   bool force = false;
 };
-
-Duration read_duration(const std::string& option, const std::string& text) {
-  try {
-    return parse_duration(text);
-  } catch (const DataError& error) {
-    throw DataError(fmt::format("{}: {}", option, error.what()));
-  }
-}
 
 void require_handler(const std::string& type, const config::Config& config) {
   if (config.handlers.contains(type)) return;
@@ -56,14 +49,10 @@ void read_times(const Options& options, queue::NewJob& job) {
   }
 }
 
-void require_text(const queue::NewJob& job) {
-  const auto check = [](const char* what, const std::string& text) {
-    if (!is_storable(text))
-      throw DataError(fmt::format("{} \"{}\": is no UTF-8 text", what, escape_control(text)));
-  };
-  check("job type", job.job_type);
-  check("--group", job.group_key.value_or(""));
-  check("--unique", job.unique_key.value_or(""));
+void require_texts(const queue::NewJob& job) {
+  require_text("job type", job.job_type);
+  require_text("--group", job.group_key.value_or(""));
+  require_text("--unique", job.unique_key.value_or(""));
 }
 
 // Stores the job and commits. A commit whose answer was lost is settled by storing the job again
@@ -100,7 +89,7 @@ ExitCode enqueue(const Options& options, Program& program) {
   queue::NewJob job = options.job;
   const auto& config = program.config();
   if (!options.force) require_handler(job.job_type, config);
-  require_text(job);
+  require_texts(job);
   read_times(options, job);
 
   std::optional<db::Connection> connection;

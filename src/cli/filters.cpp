@@ -51,4 +51,9 @@ void check_one_of(std::string_view option, const std::string& value,
         fmt::format("{} {}: use one of {}", option, quoted(value), fmt::join(valid, ", ")));
 }
 
+void require_text(std::string_view what, const std::string& text) {
+  if (!is_storable(text))
+    throw DataError(fmt::format("{} \"{}\": is no UTF-8 text", what, escape_control(text)));
+}
+
 }  // namespace schedctl::cli

@@ -15,4 +15,7 @@ std::int64_t parse_id(std::string_view option, const std::string& text);  // a w
 void check_one_of(std::string_view option, const std::string& value,
                   const std::vector<std::string>& valid);
 
+// Throws DataError that names `what` for text that PostgreSQL cannot hold.
+void require_text(std::string_view what, const std::string& text);
+
 }  // namespace schedctl::cli

@@ -82,6 +82,14 @@ Time read_instant(const std::string& option, const std::string& text) {
   }
 }
 
+Duration read_duration(const std::string& option, const std::string& text) {
+  try {
+    return parse_duration(text);
+  } catch (const DataError& error) {
+    throw DataError(fmt::format("{}: {}", option, error.what()));
+  }
+}
+
 bool is_duration(const std::string& text) {
   // Every instant has its first '-' behind four digits; durations have none.
   return text.find('-') == std::string::npos;

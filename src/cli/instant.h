@@ -12,6 +12,9 @@ namespace schedctl::cli {
 // also for a local time that the clocks skip.
 Time read_instant(const std::string& option, const std::string& text);
 
+// "90m" and the like. Throws DataError that names `option`.
+Duration read_duration(const std::string& option, const std::string& text);
+
 // Whether a text that may be either is meant as a duration, such as "90m", rather than an instant.
 bool is_duration(const std::string& text);
 

@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/logging.h"
+#include "cli/pause_text.h"
 #include "run/tick.h"
 #include "util/text.h"
 
@@ -15,7 +16,7 @@ struct Options {
 };
 
 ExitCode preview(const Options& options, Program& program) {
-  const auto jobs = run::preview(program.config(), options.tick);
+  const auto [pause, jobs] = run::preview(program.config(), options.tick);
   if (program.json) {
     std::string rows;
     for (const auto& job : jobs)
@@ -23,14 +24,19 @@ ExitCode preview(const Options& options, Program& program) {
           "{}{{\"id\":{},\"job_type\":{},\"priority\":{},\"scheduled_for\":\"{}\",\"attempt\":{}}}",
           rows.empty() ? "" : ",", job.id, json_string(job.job_type), job.priority,
           job.scheduled_for, job.attempt);
-    program.print(fmt::format("{{\"schema_version\":1,\"due\":[{}]}}\n", rows));
+    program.print(
+        fmt::format("{{\"schema_version\":1,{},\"due\":[{}]}}\n", pause_members(pause), rows));
     return ExitCode::ok;
   }
   for (const auto& job : jobs)
     program.print(fmt::format("would run job {} {} (priority {}, due since {}, attempt {})\n",
                               job.id, escape_control(job.job_type), job.priority, job.scheduled_for,
                               job.attempt));
-  if (jobs.empty()) program.print("nothing is due\n");
+  if (pause)
+    program.print(
+        fmt::format("nothing would run: paused {}, {}\n", pause_when(*pause), pause_who(*pause)));
+  else if (jobs.empty())
+    program.print("nothing is due\n");
   return ExitCode::ok;
 }
 

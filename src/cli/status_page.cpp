@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/output.h"
+#include "cli/pause_text.h"
 
 namespace schedctl::cli {
 namespace {
@@ -90,6 +91,19 @@ void counts(Page& page) {
   page.text +=
       fmt::format("24 h    {} completed, {} failed\n", number_of(page.status["completed_24h"]),
                   number_of(page.status["failed_24h"]));
+}
+
+void pause(Page& page) {
+  const auto& status = page.status;
+  const auto since = time_of(status["paused_since"]);
+  if (!since) return;
+  const auto text = [&](const char* key) {
+    return status[key].is_string() ? status[key].get<std::string>() : "";
+  };
+  const queue::Pause pause{*since, time_of(status["paused_until"]), text("pause_reason"),
+                           text("paused_by")};
+  page.text += fmt::format("paused  {}\n        {}\n", pause_when(pause),
+                           shorten(pause_who(pause), page.width - 8));
 }
 
 template <typename Add>
@@ -198,6 +212,7 @@ std::string status_page(const observe::Status& status, int width, bool colors) {
   Page page{parsed, status.now, width, colors, ""};
   page.text = paint(headline(parsed, status.now), Color::bold, colors) + "\n\n";
   counts(page);
+  pause(page);
   for (const auto part : {running, failures, unhandled, definitions, hosts, workers}) part(page);
   return page.text;
 }

@@ -181,7 +181,6 @@ class Examination {
                                            .job_types = {type},
                                            .after = {{}},
                                            .limit = 1,
-                                           .interrupted = {},
                                            .with_payload = true,
                                            .installation = "test"});
     if (claimed.size() != 1 || claimed[0].claim.id != job.id)

@@ -46,6 +46,13 @@ struct Recovery {
   int max_interruptions = 3;
 };
 
+// How long history is kept, counted from the end of an attempt or the time of a line.
+struct Retention {
+  Duration completed = std::chrono::hours(24 * 7);
+  Duration failed = std::chrono::hours(24 * 30);  // every attempt that was not completed
+  Duration logs = std::chrono::hours(24 * 7);
+};
+
 struct Log {
   enum class Level { debug, info, warn, error };
   enum class Console { automatic, on, off };
@@ -107,6 +114,7 @@ struct Config {
   Process process;
   Retry retry;
   Recovery recovery;
+  Retention retention;
   Log log;
   std::map<std::string, Handler> handlers;  // "noop" is always there
   std::vector<Setting> settings;

@@ -111,6 +111,12 @@ std::vector<Key> recovery_keys(Recovery& recovery) {
           integer_key("max_interruptions", recovery.max_interruptions, 0, 1000)};
 }
 
+std::vector<Key> retention_keys(Retention& retention) {
+  return {duration_key("completed", retention.completed, shortest),
+          duration_key("failed", retention.failed, shortest),
+          duration_key("logs", retention.logs, shortest)};
+}
+
 std::vector<Key> log_keys(Log& log, const std::string& folder) {
   return {choice_key("level", log.level, {"debug", "info", "warn", "error"}),
           path_key("file", log.file, folder), console_key(log.console),

@@ -16,6 +16,7 @@ std::vector<Key> database_keys(Database& database);
 std::vector<Key> process_keys(Process& process, const std::string& folder);
 std::vector<Key> retry_keys(Retry& retry);
 std::vector<Key> recovery_keys(Recovery& recovery);
+std::vector<Key> retention_keys(Retention& retention);
 std::vector<Key> log_keys(Log& log, const std::string& folder);
 
 // The field keeps an absolute path, or nothing when the text is empty.

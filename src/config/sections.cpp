@@ -14,6 +14,7 @@ Sections::Sections(Config& config, const std::string& folder) {
   add("process", process_keys(config.process, folder));
   add("retry", retry_keys(config.retry));
   add("recovery", recovery_keys(config.recovery));
+  add("retention", retention_keys(config.retention));
   add("log", log_keys(config.log, folder));
 }
 

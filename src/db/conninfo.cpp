@@ -103,10 +103,13 @@ std::string session_options(const config::Database& database, Session session) {
                      option("extra_float_digits", "1") +
                      option("standard_conforming_strings", "on") +
                      option("default_transaction_isolation", "read committed");
-  // A statement must not outlive the worker that sent it.
-  if (session == Session::handler)
-    return text + option("client_connection_check_interval", "500ms") + server_keepalives();
-  text += option("idle_in_transaction_session_timeout", "60s");
+  // A statement must not outlive the worker that sent it, nor keep rows from the others.
+  if (session == Session::handler || session == Session::claiming || session == Session::recording)
+    text += option("client_connection_check_interval", "500ms");
+  if (session == Session::handler) return text + server_keepalives();
+  // A worker that freezes inside a claim must not keep the others from claiming.
+  text +=
+      option("idle_in_transaction_session_timeout", session == Session::claiming ? "4s" : "60s");
   if (session == Session::plain) return text;
   text += option("search_path", quote_identifier(database.schema) + ",pg_temp");
   text += option("statement_timeout", "30s") + option("lock_timeout", "5s");
@@ -115,7 +118,10 @@ std::string session_options(const config::Database& database, Session session) {
   // The statements of the queue have one good plan each. A freshly filled table without statistics
   // must not lead the planner to another one.
   text += option("enable_seqscan", "off") + option("enable_mergejoin", "off");
-  text += option(session == Session::recording ? "enable_nestloop" : "enable_hashjoin", "off");
+  if (session == Session::recording)
+    text += option("enable_nestloop", "off") + option("enable_indexscan", "off");
+  else
+    text += option("enable_hashjoin", "off");
   if (session == Session::heartbeat)
     text +=
         option("lock_timeout", "1s") + option("synchronous_commit", "off") + server_keepalives();

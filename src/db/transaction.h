@@ -42,7 +42,11 @@ class Param {
   template <typename T>
   Param(const std::vector<T>& values) {
     std::string array = "{";
-    for (const auto& value : values) append(array, Param(value));
+    for (const auto& value : values)
+      if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>)
+        array.append(std::to_string(value)).push_back(',');
+      else
+        append(array, Param(value));
     array.back() == '{' ? array.push_back('}') : void(array.back() = '}');
     text_ = std::move(array);
   }

@@ -46,8 +46,8 @@ class Handler {
   // thread per place at once, so it keeps no state between runs. Throws nothing but std::bad_alloc:
   // a fault of the work is an Outcome.
   virtual job::Outcome run(const job::Claim& claim, Context& context) const = 0;
-  // True: does no I/O, finishes at once and does not read the payload, so that a thousand are
-  // claimed at a time.
+  // True: does no I/O, succeeds at once and does not read the payload, so that thousands are taken
+  // at a time and one transaction takes, runs and records them.
   virtual bool in_process() const { return false; }
   virtual bool needs_reaper() const { return false; }
 };

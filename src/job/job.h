@@ -21,6 +21,7 @@ struct Claim {
   JobId id = 0;
   ExecutionId execution_id = 0;
   std::string token;     // uuid, one per claim statement; every later write must show it
+  std::string place;     // where the row lies as long as nobody changes it; PostgreSQL's ctid
   std::string job_type;  // names the handler
   std::string payload;   // JSON object, byte for byte as it was enqueued; empty for types that do
                          // not read it

@@ -1,6 +1,6 @@
 -- All that `schedctl status` says, as one JSON object from one snapshot, so that its numbers agree. No parameters.
 -- Returns document text, now timestamptz.
--- Indexes: job_queue_due (a walk over what is pending), job_queue_running, job_queue_dead, job_executions_finished (a
+-- Indexes: job_queue_due (a walk over what is pending), job_queue_running, job_queue_dead, job_executions_completed (a
 -- count by index alone), job_executions_failed, job_executions_definition. Nothing reads the finished jobs one by one.
 with pending as materialized (
   select job_type, count(*) as pending, count(*) filter (where scheduled_for <= now()) as due,
@@ -13,16 +13,16 @@ with pending as materialized (
          count(*) filter (where status = 'timeout') as timeout,
          count(*) filter (where status = 'cancelled') as cancelled
     from job_queue
-   where status in ('failed', 'timeout', 'cancelled')
+   where locked_by is null and status <> 'pending'
 ), running as materialized (
   select q.execution_id as id, q.id as job_queue_id, q.definition_id as job_definition_id, q.job_type, q.status,
          to_char(q.locked_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as started_at,
          q.attempts as attempt, w.host || ':' || w.pid as worker,
          round(greatest(extract(epoch from now() - q.locked_at), 0), 3) as age_s
     from job_queue q left join workers w on w.id = q.locked_by
-   where q.status = 'running'
+   where q.locked_by is not null
 ), other_24h as materialized (
-  select count(*) as total, count(*) filter (where status in ('failed', 'timeout', 'lost')) as failed
+  select count(*) filter (where status in ('failed', 'timeout', 'lost')) as failed
     from job_executions
    where finished_at > now() - interval '24 hours' and status <> 'completed'
 ), failures as (
@@ -63,15 +63,18 @@ with pending as materialized (
 select row_to_json(document)::text as document, now() as now
   from (select
     1 as schema_version,
-    coalesce((select value <> 'false' from settings where key = 'paused'), false) as paused,
+    pause.paused_since is not null as paused,
+    to_char(pause.paused_since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as paused_since,
+    to_char(pause.paused_until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as paused_until,
+    pause.pause_reason, pause.paused_by,
     (select row_to_json(counts)
        from (select (select coalesce(sum(pending), 0) from pending) as pending,
                     (select count(*) from running) as running, dead.*
                from dead) counts) as queue,
     (select coalesce(sum(due), 0) from pending) as due,
     (select round(extract(epoch from now() - min(first)), 3) from pending where first <= now()) as oldest_due_age_s,
-    (select count(*) from job_executions where finished_at > now() - interval '24 hours')
-      - (select total from other_24h) as completed_24h,
+    (select count(*) from job_executions where finished_at > now() - interval '24 hours' and status = 'completed')
+      as completed_24h,
     (select failed from other_24h) as failed_24h,
     to_json(array(select row_to_json(r) from running r order by r.age_s desc, r.id)) as running,
     to_json(array(select row_to_json(f) from failures f order by f.finished_at desc, f.id desc)) as failures,
@@ -79,4 +82,5 @@ select row_to_json(document)::text as document, now() as now
     to_json(array(select row_to_json(w) from live_workers w order by w.id)) as workers,
     to_json(array(select row_to_json(d) from definitions d order by d.name)) as definitions,
     to_json(array(select row_to_json(u) from unhandled u order by u.job_type)) as unhandled_types
+     from (select) as always left join current_pause pause on true
   ) document

@@ -12,18 +12,20 @@
 
 namespace schedctl::queue {
 
-// Jobs of one type at one priority wait here, the first of them since or until `first`.
+// How a waiting job may be claimed: beside any other; only beside jobs of other groups and within
+// limits; or by itself, because it was interrupted before and may be what kills its workers.
+enum class ClaimClass { open = 0, guarded = 1, interrupted = 2 };
+
+// Jobs of one type and class at one priority wait here, the first of them since or until `first`.
 struct Level {
   std::string job_type;
   int priority = 0;
   Time first;
+  ClaimClass claim_class = ClaimClass::open;
 };
 
-struct Levels {
-  std::vector<Level> waiting;  // most urgent first; also those whose first job is not due yet
-  bool interrupted = false;    // due jobs that were interrupted before are among them
-};
-Levels levels(db::Transaction& tx, Time now, const std::vector<std::string>& job_types);
+// Most urgent first; also those whose first job is not due yet.
+std::vector<Level> levels(db::Transaction& tx, const std::vector<std::string>& job_types);
 
 // How far the scan of a level has come: behind the last row that was claimed from it. Spares the
 // next claim the dead index entries that it would walk through again.
@@ -40,8 +42,6 @@ struct ClaimRequest {
   std::vector<std::string> job_types;  // only what this host has handlers for
   std::vector<Position> after;         // one for each job type
   int limit = 1;
-  std::optional<bool>
-      interrupted;           // only jobs that were interrupted before, or only others; none: all
   bool with_payload = true;  // false: Claim::payload stays empty
   std::string installation;  // for the idempotency keys
 };
@@ -54,7 +54,22 @@ struct Claimed {
 // Moves up to `limit` due jobs from pending to running and returns them, longest overdue first,
 // none when nothing is due. Rows another worker holds are skipped, never waited for. Others see
 // nothing before the caller commits `tx`. Throws DatabaseError.
+// Only jobs of the class open.
 std::vector<Claimed> claim(db::Transaction& tx, const ClaimRequest& request);
+
+// The same jobs, but for as long as `tx` lasts and no longer: nobody sees them running, and they
+// have no token. For finish(), in the same transaction. Expired jobs are left out.
+std::vector<Claimed> hold(db::Transaction& tx, const ClaimRequest& request);
+
+// How many jobs of a type may run at once, over all hosts; none: any number.
+using Limits = std::vector<std::optional<int>>;
+
+// The same for the classes guarded, with the open jobs of types that have a limit, and interrupted;
+// one limit for each of the request's types; positions are not used. Of a group at most one job
+// runs, of a definition at most its concurrency_limit, of a type at most its limit, counted over
+// what runs now. Waits for other callers of this function, and makes them wait until `tx` ends.
+std::vector<Claimed> claim_guarded(db::Transaction& tx, const ClaimRequest& request,
+                                   ClaimClass claim_class, const Limits& limits);
 
 // What a claim would take, most urgent first, for people: id, job_type, priority, scheduled_for,
 // attempt.

@@ -2,5 +2,5 @@
 --   $1 worker bigint
 delete from workers w
  where w.id = $1::bigint
-   and not exists (select from job_queue q where q.locked_by = w.id and q.status = 'running')
+   and not exists (select from job_queue q where q.locked_by = w.id)
 returning w.id

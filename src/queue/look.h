@@ -2,18 +2,22 @@
 // before anything is done.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "db/transaction.h"
+#include "queue/pause.h"
 
 namespace schedctl::queue {
 
 struct Look {
   Time now;  // of the database
   int schema_version = 0;
-  std::string installation;  // id of this installation, part of the idempotency keys
-  bool has_workers = false;  // somebody is at work, or died at it
+  std::string installation;    // id of this installation, part of the idempotency keys
+  bool has_workers = false;    // somebody is at work, or died at it
+  bool first_of_hour = false;  // the first tick of this host in this hour, or ever
+  std::optional<Pause> pause;  // nothing may be claimed
 };
 
 // Writes one row, this host's last tick, unless the schema is of another version. Throws

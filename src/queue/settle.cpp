@@ -1,6 +1,9 @@
 #include "queue/settle.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <set>
 
 #include "sql/queue.h"
 
@@ -93,6 +96,34 @@ std::optional<std::string> text_or_null(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
 
+// Spares the quotes that "(1,2)" would need one by one.
+std::string places_of(const std::vector<Settled>& batch) {
+  std::string places = "{";
+  for (const auto& settled : batch) places += '"' + settled.claim.place + "\",";
+  places.back() = '}';
+  return places;
+}
+
+// A double is exact to the microsecond until the year 2242.
+std::string epoch(Time time) {
+  const auto us = time.time_since_epoch().count();
+  return fmt::format("{}.{:06}", us / 1'000'000, us % 1'000'000);
+}
+
+struct Times {
+  std::vector<std::string> started, finished;
+  std::vector<std::int64_t> duration_ms;
+
+  explicit Times(const std::vector<Settled>& batch) {
+    for (const auto& settled : batch) {
+      started.push_back(epoch(*settled.started_at));
+      finished.push_back(epoch(settled.finished_at));
+      duration_ms.push_back(
+          std::chrono::round<Duration>(settled.finished_at - *settled.started_at).count());
+    }
+  }
+};
+
 }  // namespace
 
 Verdict judge(const Settled& settled) {
@@ -149,9 +180,30 @@ std::vector<job::ExecutionId> settle(db::Transaction& tx, const std::vector<Sett
 std::vector<job::ExecutionId> complete(db::Transaction& tx, const std::vector<Settled>& batch,
                                        const std::string& worker) {
   const auto fence = fence_of(batch);
-  return ids_of(tx.exec(sql::queue::complete, fence.ids, fence.executions, fence.tokens, worker,
-                        column(batch, [](const Settled& s) { return s.started_at; }),
-                        column(batch, [](const Settled& s) { return s.finished_at; })));
+  const Times times(batch);
+  auto stored =
+      ids_of(tx.exec(sql::queue::complete, places_of(batch), fence.ids, fence.executions,
+                     fence.tokens, worker, times.started, times.finished, times.duration_ms));
+  if (stored.size() == batch.size()) return stored;
+
+  const std::set<job::ExecutionId> found(stored.begin(), stored.end());
+  std::vector<Settled> moved;
+  for (const auto& settled : batch)
+    if (!found.contains(settled.claim.execution_id)) moved.push_back(settled);
+  for (const auto id : settle(tx, moved, worker)) stored.push_back(id);
+  return stored;
+}
+
+void finish(db::Transaction& tx, const std::vector<Settled>& batch, const std::string& worker) {
+  if (!std::all_of(batch.begin(), batch.end(), is_plain_success))
+    throw Error(ExitCode::internal, "a job that is held can only be completed");
+  const Times times(batch);
+  const auto fence = fence_of(batch);
+  tx.exec(sql::queue::plan_finish);
+  const auto stored = tx.exec(sql::queue::finish, places_of(batch), fence.ids, fence.executions,
+                              worker, times.started, times.finished, times.duration_ms);
+  if (stored.affected_rows() != batch.size())
+    throw Error(ExitCode::internal, "a job was finished that is not held");
 }
 
 bool is_plain_success(const Settled& settled) {

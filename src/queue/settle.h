@@ -53,6 +53,10 @@ std::vector<job::ExecutionId> complete(db::Transaction& tx, const std::vector<Se
                                        const std::string& worker);
 bool is_plain_success(const Settled& settled);
 
+// Plain successes of held jobs, in the transaction that holds them. Throws DatabaseError; Error
+// when an outcome is anything else or a job is not held.
+void finish(db::Transaction& tx, const std::vector<Settled>& batch, const std::string& worker);
+
 // Claims that were never started: pending again, the attempt uncounted, no trace in history.
 void give_back(db::Transaction& tx, job::WorkerId worker, const std::vector<job::Claim>& claims);
 // The same for whatever a claim statement took whose answer was lost.

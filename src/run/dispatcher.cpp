@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "util/log.h"
+
 namespace schedctl::run {
 namespace {
 
@@ -9,11 +11,16 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto refresh_interval = 1s;
+// Jobs that wait for jobs of other runs: nobody tells when those end.
+constexpr auto blocked_interval = 250ms;
+// A killed client's session ends within client_connection_check_interval.
+constexpr auto patience_with_others = 2s;
 // So long a job that was interrupted before has the run to itself; what kills its worker does it
 // soon.
 constexpr auto alone_for = 5s;
-constexpr int in_process_batch = 1000;
-constexpr std::size_t max_unstored = 2000;  // two batches: one being stored, one being made
+constexpr auto lock_not_available = "55P03";
+constexpr int in_process_batch = 2000;
+constexpr std::size_t max_unstored = 4000;  // two batches: one being stored, one being made
 // So much work may lie ready for a place: short enough that nobody else waits for it, long enough
 // to hide a claim.
 constexpr std::chrono::microseconds look_ahead = 50ms;
@@ -21,13 +28,11 @@ constexpr long max_look_ahead = 32;
 
 }  // namespace
 
-Dispatcher::Dispatcher(Parts parts, queue::Levels levels)
+Dispatcher::Dispatcher(Parts parts, Backlog::Levels levels)
     : parts_(std::move(parts)),
-      levels_(std::move(levels.waiting)),
-      refreshed_(Clock::now()),
-      interrupted_waiting_(levels.interrupted) {
-  const auto now = parts_.clock.now();
-  std::erase_if(levels_, [&](const queue::Level& level) { return level.first > now; });
+      sweep_({parts_.config, parts_.handlers, parts_.clock, parts_.recorder.worker()}),
+      assistant_(std::make_shared<Sweep>(sweep_)) {
+  look_at(std::move(levels));
 }
 
 bool Dispatcher::step() {
@@ -37,25 +42,43 @@ bool Dispatcher::step() {
     nothing_due_ = true;
     return false;
   }
-  if (stale_.exchange(false) || Clock::now() - refreshed_ > refresh_interval) refresh();
+  if (stale_.exchange(false) || Clock::now() - refreshed_ > refresh_interval || may_retry_blocked())
+    refresh();
   const bool lately = Clock::now() - parts_.pool.oldest_start() < alone_for;
   if (alone_ && !parts_.pool.idle() && lately) return false;
   alone_ = false;
-  if (interrupted_waiting_ && step_interrupted()) return alone_;
+  if (step_interrupted()) return alone_;
 
   const bool external = step_external();
   const bool in_process = step_in_process();
   if (external || in_process) {
     fresh_ = nothing_due_ = false;
+    held_since_.reset();
     return true;
   }
-  if (!levels_.empty()) return false;  // due, but no place is free
+  if (!backlog_.empty() || blocked_)
+    return false;  // due, but no place is free, or none may run yet
   if (fresh_) {
-    nothing_due_ = true;
+    blocked_ = held_by_others();
+    nothing_due_ = !blocked_;
     return false;
   }
   refresh();
   return true;
+}
+
+// The look has found due jobs and the claim none. Whoever has locked them may be about to complete
+// them, or be killed: worth to wait for, but not for long.
+bool Dispatcher::held_by_others() {
+  if (!found_due_) return false;
+  if (!held_since_) held_since_ = Clock::now();
+  return Clock::now() - *held_since_ < patience_with_others;
+}
+
+// What was blocked may run when one of our jobs is over, or, as far as we can tell, any moment.
+bool Dispatcher::may_retry_blocked() const {
+  if (!blocked_) return false;
+  return parts_.recorder.stored() != stored_before_ || Clock::now() - refreshed_ > blocked_interval;
 }
 
 bool Dispatcher::look_again() {
@@ -67,29 +90,24 @@ bool Dispatcher::look_again() {
 
 // True: a job that was interrupted before has the run to itself, or is about to.
 bool Dispatcher::step_interrupted() {
-  if (top_levels(Kind::external).empty()) return interrupted_waiting_ = false;
+  if (top_levels(Kind::interrupted).empty()) return false;
   if (!parts_.pool.idle()) return Clock::now() - parts_.pool.oldest_start() < refresh_interval;
   if (parts_.recorder.unstored() > 0) return true;
   if (parts_.pool.reserve() == 0) return false;
-  auto claims = claim(Kind::external, 1, true);
+  auto claims = claim(Kind::interrupted, 1);
   if (claims.empty()) {
-    interrupted_waiting_ = false;
     parts_.pool.release_idle();
-    refresh();
-    interrupted_waiting_ = false;  // looked for and not to be had; the next refresh may see others
     return false;
   }
   parts_.pool.add(std::move(claims));
-  refresh();  // the levels that hold no interrupted job were forgotten on the way
-  alone_ = true;
-  return true;
+  return alone_ = true;
 }
 
 bool Dispatcher::step_external() {
   if (top_levels(Kind::external).empty()) return false;
   const int want = wanted();
   if (want == 0) return false;
-  auto claims = claim(Kind::external, want, false);
+  auto claims = claim(Kind::external, want);
   if (claims.empty()) {
     parts_.pool.release_idle();
     return false;
@@ -114,63 +132,82 @@ int Dispatcher::wanted() const {
 }
 
 bool Dispatcher::step_in_process() {
-  if (top_levels(Kind::in_process).empty()) return false;
+  const auto levels = top_levels(Kind::in_process);
+  if (levels.empty()) return false;
+  if (levels[0].claim_class == queue::ClaimClass::open && sweep(levels)) return true;
   if (parts_.recorder.unstored() >= max_unstored) return false;
-  auto claims = claim(Kind::in_process, within_limit(in_process_batch), std::nullopt);
+  auto claims = claim(Kind::in_process, within_limit(in_process_batch));
   if (claims.empty()) return false;
   run_in_process(std::move(claims));
   return true;
 }
 
+// With a helper on the recorder's thread: two connections keep the server busy while one of them
+// waits for a commit or for us. False: what is left can only be claimed.
+bool Dispatcher::sweep(const Backlog::Levels& levels) {
+  const int limit = within_limit(in_process_batch);
+  if (!parts_.limit && parts_.recorder.unstored() == 0)
+    parts_.recorder.assist([levels, assistant = assistant_](db::Connection& connection) {
+      return assistant->batch(connection, levels, in_process_batch);
+    });
+  const int done = sweep_.batch(parts_.connection, levels, limit);
+  parts_.recorder.count_stored(done);
+  claimed_ += done;
+  return done == limit;
+}
+
+// The recorder outlives this object: the function may hold on to what outlives both.
 void Dispatcher::run_in_process(std::vector<job::Claim> claims) {
-  std::vector<queue::Settled> batch;
-  batch.reserve(claims.size());
-  for (auto& claim : claims) {
-    const auto& handler = parts_.config.handlers.at(claim.job_type);
-    queue::Settled settled{.claim = std::move(claim),
-                           .outcome = {},
-                           .started_at = parts_.clock.now(),
-                           .finished_at = {},
-                           .retry = {handler.retry.max_retries, handler.retry.backoff,
-                                     parts_.config.recovery.max_interruptions}};
-    handlers::Context context;
-    settled.outcome = settled.claim.expired
-                          ? job::expired_outcome()
-                          : parts_.handlers.at(settled.claim.job_type)->run(settled.claim, context);
-    settled.finished_at = parts_.clock.now();
-    batch.push_back(std::move(settled));
-  }
-  parts_.recorder.settle(std::move(batch));
+  parts_.recorder.run_and_settle(
+      std::move(claims), [&config = parts_.config, &registry = parts_.handlers,
+                          &clock = parts_.clock](job::Claim claim) {
+        const auto& handler = config.handlers.at(claim.job_type);
+        queue::Settled settled{.claim = std::move(claim),
+                               .outcome = {},
+                               .started_at = clock.now(),
+                               .finished_at = {},
+                               .retry = {handler.retry.max_retries, handler.retry.backoff,
+                                         config.recovery.max_interruptions}};
+        handlers::Context context;
+        settled.outcome = settled.claim.expired
+                              ? job::expired_outcome()
+                              : registry.at(settled.claim.job_type)->run(settled.claim, context);
+        settled.finished_at = clock.now();
+        return settled;
+      });
 }
 
-// The due levels of the highest priority at which jobs of this kind wait.
-std::vector<queue::Level> Dispatcher::top_levels(Kind kind) const {
-  std::vector<queue::Level> top;
-  for (const auto& level : levels_) {
-    if (parts_.handlers.at(level.job_type)->in_process() != (kind == Kind::in_process)) continue;
-    if (!top.empty() && top[0].priority != level.priority) break;
-    top.push_back(level);
-  }
-  return top;
+Backlog::Levels Dispatcher::top_levels(Kind kind) const {
+  using queue::ClaimClass;
+  // What the recorder runs is over with its batch: guarded jobs wait until that is stored.
+  const bool storing = parts_.recorder.unstored() > 0;
+  return backlog_.top([&](const queue::Level& level) {
+    if (parts_.handlers.at(level.job_type)->in_process())
+      return kind == Kind::in_process && (level.claim_class == ClaimClass::open || !storing);
+    return kind ==
+           (level.claim_class == ClaimClass::interrupted ? Kind::interrupted : Kind::external);
+  });
 }
 
-std::vector<job::Claim> Dispatcher::claim(Kind kind, int limit, std::optional<bool> interrupted) {
+std::vector<job::Claim> Dispatcher::claim(Kind kind, int limit) {
   std::vector<job::Claim> claims;
   while (static_cast<int>(claims.size()) < limit) {
     const auto levels = top_levels(kind);
     if (levels.empty()) break;
     const int want = limit - static_cast<int>(claims.size());
-    auto claimed = claim_from(levels, kind, want, interrupted);
-    if (static_cast<int>(claimed.size()) < want) forget(levels);
+    auto claimed = claim_from(levels, kind, want);
+    if (static_cast<int>(claimed.size()) < want)
+      backlog_.forget(levels);
+    else
+      backlog_.advance(levels, claimed.back().scheduled_for);
     for (auto& one : claimed) claims.push_back(std::move(one.claim));
   }
   claimed_ += static_cast<long>(claims.size());
   return claims;
 }
 
-std::vector<queue::Claimed> Dispatcher::claim_from(const std::vector<queue::Level>& levels,
-                                                   Kind kind, int limit,
-                                                   std::optional<bool> interrupted) {
+std::vector<queue::Claimed> Dispatcher::claim_from(const Backlog::Levels& levels, Kind kind,
+                                                   int limit) {
   queue::ClaimRequest request{.worker = parts_.worker,
                               .now = parts_.clock.now(),
                               .token = queue::draw_token(),
@@ -178,45 +215,66 @@ std::vector<queue::Claimed> Dispatcher::claim_from(const std::vector<queue::Leve
                               .job_types = {},
                               .after = {},
                               .limit = limit,
-                              .interrupted = interrupted,
-                              .with_payload = kind == Kind::external,
+                              .with_payload = kind != Kind::in_process,
                               .installation = parts_.installation};
-  for (const auto& level : levels) {
-    request.job_types.push_back(level.job_type);
-    request.after.push_back(interrupted == true ? queue::Position{}
-                                                : positions_[{level.job_type, level.priority}]);
-  }
-  db::Transaction tx(parts_.connection, db::autocommit);
-  std::vector<queue::Claimed> claimed;
+  for (const auto& level : levels) request.job_types.push_back(level.job_type);
   try {
-    claimed = queue::claim(tx, request);
+    return levels[0].claim_class == queue::ClaimClass::open
+               ? claim_open(request)
+               : claim_guarded(request, levels[0].claim_class);
   } catch (...) {  // it may have been committed all the same
     parts_.recorder.give_back(request.token);
     throw;
   }
-  if (interrupted != true)
-    for (const auto& one : claimed)
-      positions_[{one.claim.job_type, request.priority}] = {one.scheduled_for, one.claim.id};
+}
+
+std::vector<queue::Claimed> Dispatcher::claim_open(queue::ClaimRequest request) {
+  for (const auto& type : request.job_types)
+    request.after.push_back(backlog_.position(type, request.priority));
+  db::Transaction tx(parts_.connection, db::autocommit);
+  auto claimed = queue::claim(tx, request);
+  for (const auto& one : claimed)
+    backlog_.advance(one.claim.job_type, request.priority, {one.scheduled_for, one.claim.id});
   return claimed;
 }
 
-void Dispatcher::forget(const std::vector<queue::Level>& exhausted) {
-  std::erase_if(levels_, [&](const queue::Level& level) {
-    return std::any_of(exhausted.begin(), exhausted.end(), [&](const queue::Level& other) {
-      return level.job_type == other.job_type && level.priority == other.priority;
-    });
-  });
+std::vector<queue::Claimed> Dispatcher::claim_guarded(queue::ClaimRequest request,
+                                                      queue::ClaimClass claim_class) {
+  // A type can have two levels here: of its grouped jobs, and of the others that its limit counts.
+  auto& types = request.job_types;
+  std::sort(types.begin(), types.end());
+  types.erase(std::unique(types.begin(), types.end()), types.end());
+  queue::Limits limits;
+  for (const auto& type : types)
+    limits.push_back(parts_.config.handlers.at(type).concurrency_limit);
+
+  stored_before_ = parts_.recorder.stored();
+  std::vector<queue::Claimed> claimed;
+  try {
+    db::Transaction tx(parts_.connection);
+    claimed = queue::claim_guarded(tx, request, claim_class, limits);
+    tx.commit();
+  } catch (const DatabaseError& e) {
+    if (e.sqlstate() != lock_not_available) throw;
+    log::info("another run holds the lock of guarded claims for long");
+  }
+  blocked_ = blocked_ || static_cast<int>(claimed.size()) < request.limit;
+  return claimed;
 }
 
 void Dispatcher::refresh() {
-  const auto now = parts_.clock.now();
   db::Transaction tx(parts_.connection, db::autocommit);
-  auto found = queue::levels(tx, now, parts_.job_types);
-  levels_ = std::move(found.waiting);
-  std::erase_if(levels_, [&](const queue::Level& level) { return level.first > now; });
-  positions_.clear();
-  interrupted_waiting_ = found.interrupted;
-  nothing_due_ = false;
+  look_at(queue::levels(tx, parts_.job_types));
+}
+
+void Dispatcher::look_at(Backlog::Levels levels) {
+  for (auto& level : levels)
+    if (level.claim_class == queue::ClaimClass::open &&
+        parts_.config.handlers.at(level.job_type).concurrency_limit)
+      level.claim_class = queue::ClaimClass::guarded;
+  backlog_.replace(std::move(levels), parts_.clock.now());
+  found_due_ = !backlog_.empty();
+  nothing_due_ = blocked_ = false;
   refreshed_ = Clock::now();
   fresh_ = true;
 }

@@ -5,18 +5,19 @@
 
 #include <atomic>
 #include <chrono>
-#include <map>
+#include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "config/config.h"
 #include "db/connection.h"
 #include "handlers/handler.h"
 #include "queue/claim.h"
+#include "run/backlog.h"
 #include "run/pool.h"
 #include "run/recorder.h"
+#include "run/sweep.h"
 
 namespace schedctl::run {
 
@@ -36,7 +37,7 @@ class Dispatcher {
   };
 
   // `levels`: what a first look into the queue has found.
-  Dispatcher(Parts parts, queue::Levels levels);
+  Dispatcher(Parts parts, Backlog::Levels levels);
 
   // Claims and hands out what can be handed out now. False: nothing could be claimed; wait until
   // something ends, and when nothing runs any more, it is over. Throws DatabaseError.
@@ -53,34 +54,40 @@ class Dispatcher {
   void look_soon() { stale_ = true; }
 
  private:
-  enum class Kind { external, in_process };
-  struct LevelKey {
-    std::string job_type;
-    int priority;
-    auto operator<=>(const LevelKey&) const = default;
-  };
+  // Which jobs: run by the pool; run by it with nothing beside them, because they were interrupted
+  // before; run by the recorder.
+  enum class Kind { external, interrupted, in_process };
 
   bool step_external();
   bool step_in_process();
+  bool sweep(const Backlog::Levels& levels);
   bool step_interrupted();
   int wanted() const;
-  std::vector<job::Claim> claim(Kind kind, int limit, std::optional<bool> interrupted);
-  std::vector<queue::Level> top_levels(Kind kind) const;
-  std::vector<queue::Claimed> claim_from(const std::vector<queue::Level>& levels, Kind kind,
-                                         int limit, std::optional<bool> interrupted);
-  void forget(const std::vector<queue::Level>& exhausted);
+  Backlog::Levels top_levels(Kind kind) const;
+  std::vector<job::Claim> claim(Kind kind, int limit);
+  std::vector<queue::Claimed> claim_from(const Backlog::Levels& levels, Kind kind, int limit);
+  std::vector<queue::Claimed> claim_open(queue::ClaimRequest request);
+  std::vector<queue::Claimed> claim_guarded(queue::ClaimRequest request,
+                                            queue::ClaimClass claim_class);
+  bool may_retry_blocked() const;
+  bool held_by_others();
   void refresh();
+  void look_at(Backlog::Levels levels);
   bool limit_reached() const { return parts_.limit && claimed_ >= *parts_.limit; }
   int within_limit(int want) const;
   void run_in_process(std::vector<job::Claim> claims);
 
   Parts parts_;
-  std::vector<queue::Level> levels_;  // that hold due jobs, as far as we know
-  std::map<LevelKey, queue::Position> positions_;
+  Backlog backlog_;
+  Sweep sweep_;
+  std::shared_ptr<Sweep> assistant_;  // works on the recorder's thread
   std::chrono::steady_clock::time_point refreshed_;
-  bool interrupted_waiting_ = false;
   bool alone_ = false;  // what runs was interrupted before: nothing else may start beside it
   bool nothing_due_ = false;
+  bool blocked_ = false;    // due jobs wait for others of their group, or for their limit
+  bool found_due_ = false;  // by the last look
+  std::optional<std::chrono::steady_clock::time_point> held_since_;
+  long stored_before_ = 0;  // outcomes, when last found to be blocked
   std::atomic<bool> stale_{false};
   bool fresh_ = true;  // nothing was claimed from the levels since they were read
   long claimed_ = 0;

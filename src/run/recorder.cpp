@@ -1,6 +1,7 @@
 #include "run/recorder.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "util/log.h"
 
@@ -11,11 +12,12 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr std::size_t max_queued_line_bytes = 4 * 1024 * 1024;
-constexpr std::size_t rows_per_statement = 1000;
+constexpr std::size_t rows_per_statement = 2000;
 
 // The rows of one statement: enough to be fast, and bounded.
 template <typename Row>
 std::vector<Row> take_slice(std::vector<Row>& rows) {
+  if (rows.size() <= rows_per_statement) return std::exchange(rows, {});
   const auto count = static_cast<std::ptrdiff_t>(std::min(rows.size(), rows_per_statement));
   std::vector<Row> slice(std::make_move_iterator(rows.begin()),
                          std::make_move_iterator(rows.begin() + count));
@@ -58,21 +60,29 @@ void Recorder::drop_line() {
     log::warn("log lines of handlers are lost: the database does not take them");
 }
 
+void Recorder::Load::add(queue::Settled settled) {
+  auto& rows = queue::is_plain_success(settled) ? plain : others;
+  rows.push_back(std::move(settled));
+}
+
 void Recorder::settle(queue::Settled settled) {
   const std::lock_guard lock(mutex_);
   ++unstored_;
-  auto& rows = queue::is_plain_success(settled) ? load_.plain : load_.others;
-  rows.push_back(std::move(settled));
+  load_.add(std::move(settled));
   arrived_.notify_one();
 }
 
-void Recorder::settle(std::vector<queue::Settled> batch) {
+void Recorder::run_and_settle(std::vector<job::Claim> claims, Run run) {
   const std::lock_guard lock(mutex_);
-  unstored_ += batch.size();
-  for (auto& settled : batch) {
-    auto& rows = queue::is_plain_success(settled) ? load_.plain : load_.others;
-    rows.push_back(std::move(settled));
-  }
+  unstored_ += claims.size();
+  load_.to_run.push_back({std::move(claims), std::move(run)});
+  arrived_.notify_one();
+}
+
+void Recorder::assist(Assistance work) {
+  const std::lock_guard lock(mutex_);
+  ++unstored_;
+  load_.assistance.push_back(std::move(work));
   arrived_.notify_one();
 }
 
@@ -94,9 +104,14 @@ bool Recorder::record_in(db::Transaction& tx, const queue::Settled& settled) con
   return !queue::settle(tx, {settled}, worker_).empty();
 }
 
-void Recorder::count_stored() {
+void Recorder::count_stored(long jobs) {
   const std::lock_guard lock(mutex_);
-  ++tally_.completed;
+  tally_.completed += jobs;
+}
+
+long Recorder::stored() const {
+  const auto sum = tally();
+  return sum.completed + sum.failed + sum.lost;
 }
 
 Recorder::Tally Recorder::tally() const {
@@ -130,6 +145,8 @@ void Recorder::run() {
 // Lines first: whoever sees that a job is over finds its log complete.
 void Recorder::store(Load& load) {
   while (!load.lines.empty()) store_lines(take_slice(load.lines));
+  for (auto& batch : load.to_run)
+    for (auto& claim : batch.claims) load.add(batch.run(std::move(claim)));
   while (!load.plain.empty()) {
     auto slice = take_slice(load.plain);
     store_batch(slice, queue::complete);
@@ -139,6 +156,19 @@ void Recorder::store(Load& load) {
     store_batch(slice, queue::settle);
   }
   store_given_back(load);
+  for (const auto& work : load.assistance) assist_now(work);
+}
+
+// Whoever asked for it works too, and finds out by itself what the database does not do.
+void Recorder::assist_now(const Assistance& work) {
+  try {
+    if (!connection_) connection_.emplace(database_, db::Session::recording);
+    count_stored(work(*connection_));
+  } catch (const DatabaseError& e) {
+    if (e.connection_lost()) connection_.reset();
+    log::info("a batch of jobs is left for later", {{"error", e.what()}});
+  }
+  --unstored_;
 }
 
 void Recorder::store_given_back(Load& load) {

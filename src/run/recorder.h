@@ -40,7 +40,14 @@ class Recorder {
   // memory.
   void log(queue::LogLine line);
   void settle(queue::Settled settled);
-  void settle(std::vector<queue::Settled> batch);
+  // Runs the jobs on the recorder's own thread, so that the caller can claim the next ones
+  // meanwhile. For handlers that take no time.
+  using Run = std::function<queue::Settled(job::Claim)>;
+  void run_and_settle(std::vector<job::Claim> claims, Run run);
+  // Does work of another kind on the recorder's connection, in its turn. It returns how many jobs
+  // it has completed; when the database fails it, nothing has happened.
+  using Assistance = std::function<long(db::Connection&)>;
+  void assist(Assistance work);
   void give_back(std::vector<job::Claim> claims);
   // Gives back what a claim took whose answer was lost.
   void give_back(std::string token);
@@ -49,26 +56,35 @@ class Recorder {
   // Thread-safe.
   bool record_in(db::Transaction& tx, const queue::Settled& settled) const;
   // Counts an outcome that was stored that way and committed.
-  void count_stored();
+  void count_stored(long jobs = 1);
+  const std::string& worker() const { return worker_; }
 
   std::size_t unstored() const {
     return unstored_;
   }                                          // outcomes handed in and not yet in the database
   bool gave_up() const { return gave_up_; }  // the database was lost with outcomes unstored
   Tally tally() const;
+  long stored() const;  // outcomes so far, those that the fence refused too
   // Gives up on what cannot be stored soon: the run must end.
   void hurry() { hurried_ = true; }
 
  private:
+  struct Batch {
+    std::vector<job::Claim> claims;
+    Run run;
+  };
   struct Load {
     std::vector<queue::LogLine> lines;
+    std::vector<Batch> to_run;
+    std::vector<Assistance> assistance;
     std::vector<queue::Settled> plain;  // plain successes
     std::vector<queue::Settled> others;
     std::vector<job::Claim> given_back;
     std::vector<std::string> lost_claims;  // tokens
+    void add(queue::Settled settled);
     bool empty() const {
-      return lines.empty() && plain.empty() && others.empty() && given_back.empty() &&
-             lost_claims.empty();
+      return lines.empty() && to_run.empty() && assistance.empty() && plain.empty() &&
+             others.empty() && given_back.empty() && lost_claims.empty();
     }
   };
   using Store = std::vector<job::ExecutionId> (*)(db::Transaction&,
@@ -78,6 +94,7 @@ class Recorder {
   void run();
   void store(Load& load);
   void store_given_back(Load& load);
+  void assist_now(const Assistance& work);
   bool give_up(const std::string& why);
   void store_lines(const std::vector<queue::LogLine>& lines);
   void store_batch(std::vector<queue::Settled>& batch, Store how);

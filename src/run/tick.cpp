@@ -7,7 +7,9 @@
 
 #include "db/migrate.h"
 #include "queue/look.h"
+#include "run/backlog.h"
 #include "run/host_lock.h"
+#include "run/prune.h"
 #include "run/rescue_pass.h"
 #include "run/work.h"
 #include "util/log.h"
@@ -24,7 +26,7 @@ queue::Look look(db::Connection& connection, const config::Config& config) {
   for (const auto& [type, handler] : config.handlers) types.push_back(type);
   try {
     db::Transaction tx(connection, db::autocommit);
-    const auto seen = queue::look(tx, config.process.host, SCHEDCTL_VERSION, types);
+    auto seen = queue::look(tx, config.process.host, SCHEDCTL_VERSION, types);
     db::check_version(seen.schema_version, config.database.schema);
     return seen;
   } catch (const DatabaseError& e) {
@@ -34,10 +36,21 @@ queue::Look look(db::Connection& connection, const config::Config& config) {
   }
 }
 
-bool any_due(const queue::Levels& levels, Time now) {
-  for (const auto& level : levels.waiting)
+bool any_due(const Backlog::Levels& levels, Time now) {
+  for (const auto& level : levels)
     if (level.first <= now) return true;
   return false;
+}
+
+// The jobs of the dead are taken back all the same, so that they are due when the pause ends.
+ExitCode paused_tick(const queue::Pause& pause, const Pass& pass, db::Connection& connection,
+                     const config::Config& config) {
+  log::info("paused; nothing is claimed", {{"since", format_utc(pause.since)},
+                                           {"until", pause.until ? format_utc(*pause.until) : ""},
+                                           {"reason", pause.reason},
+                                           {"by", pause.by}});
+  if (pass.suspects) rescue_dead(connection, config);
+  return ExitCode::ok;
 }
 
 ExitCode locked_tick(const config::Config& config, const TickOptions& options,
@@ -56,17 +69,23 @@ ExitCode locked_tick(const config::Config& config, const TickOptions& options,
   const DatabaseClock clock(seen.now);
   const auto pass = seen.has_workers ? rescue_pass(connection, config) : Pass{};
 
+  if (seen.pause) return paused_tick(*seen.pause, pass, connection, config);
+
   const auto levels = [&] {
     db::Transaction tx(connection, db::autocommit);
-    return queue::levels(tx, clock.now(), types);
+    return queue::levels(tx, types);
   };
   auto waiting = levels();
   if (pass.suspects && !any_due(waiting, clock.now()) &&
       rescue_dead(connection, config).rescued > 0)
     waiting = levels();
-  if (!any_due(waiting, clock.now()) || signals::count() > 0) return ExitCode::ok;
-  return work({config, options, types, clock, seen.installation}, connection, std::move(waiting),
-              host_lock);
+  auto code = ExitCode::ok;
+  const bool due = any_due(waiting, clock.now()) && signals::count() == 0;
+  if (due)
+    code = work({config, options, types, clock, seen.installation}, connection, std::move(waiting),
+                host_lock);
+  if (due || seen.first_of_hour) prune(connection, config.retention, clock);
+  return code;
 }
 
 }  // namespace
@@ -107,16 +126,17 @@ std::vector<std::string> claimable_types(const config::Config& config, const Tic
   return types;
 }
 
-std::vector<DueJob> preview(const config::Config& config, const TickOptions& options) {
+Preview preview(const config::Config& config, const TickOptions& options) {
   const auto types = claimable_types(config, options);
   db::Connection connection(config.database);
   db::Transaction tx(connection, db::autocommit);
-  std::vector<DueJob> jobs;
+  Preview seen{queue::current_pause(tx), {}};
+  if (seen.pause) return seen;
   for (const auto& row :
        queue::due(tx, tx.now(), types, static_cast<int>(options.limit.value_or(1000))))
-    jobs.push_back({row["id"].as<long>(), row["job_type"].c_str(), row["priority"].as<int>(),
-                    format_utc(db::time_of(row["scheduled_for"])), row["attempt"].as<int>()});
-  return jobs;
+    seen.jobs.push_back({row["id"].as<long>(), row["job_type"].c_str(), row["priority"].as<int>(),
+                         format_utc(db::time_of(row["scheduled_for"])), row["attempt"].as<int>()});
+  return seen;
 }
 
 }  // namespace schedctl::run

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "queue/pause.h"
 #include "util/error.h"
 
 namespace schedctl::run {
@@ -32,7 +33,11 @@ struct DueJob {
   std::string scheduled_for;  // RFC 3339, UTC
   int attempt = 0;
 };
-std::vector<DueJob> preview(const config::Config& config, const TickOptions& options);
+struct Preview {
+  std::optional<queue::Pause> pause;  // then there are no jobs
+  std::vector<DueJob> jobs;
+};
+Preview preview(const config::Config& config, const TickOptions& options);
 
 // The job types that a run with these options may claim. Throws ConfigError for a type without a
 // handler.

@@ -58,7 +58,7 @@ std::vector<Reaper> make_reapers(const WorkOrder& order, const handlers::Registr
 // the lock that says that we live.
 class Worker {
  public:
-  Worker(const WorkOrder& order, db::Connection& connection, queue::Levels levels)
+  Worker(const WorkOrder& order, db::Connection& connection, Backlog::Levels levels)
       : order_(order),
         registry_(handlers::make_handlers(order.config)),
         lock_(folder_of(order.config.process.lock_file)),
@@ -195,7 +195,7 @@ ExitCode Worker::result() const {
 
 }  // namespace
 
-ExitCode work(const WorkOrder& order, db::Connection& connection, queue::Levels levels,
+ExitCode work(const WorkOrder& order, db::Connection& connection, Backlog::Levels levels,
               HostLock& host_lock) {
   Worker worker(order, connection, std::move(levels));
   return worker.run(host_lock);

@@ -7,7 +7,7 @@
 
 #include "config/config.h"
 #include "db/connection.h"
-#include "queue/claim.h"
+#include "run/backlog.h"
 #include "run/host_lock.h"
 #include "run/tick.h"
 #include "util/clock.h"
@@ -25,7 +25,7 @@ struct WorkOrder {
 // `connection` is used for the claims; `levels` is what waits. Gives the host lock back when the
 // claim window is over. Throws Error when the worker cannot be set up, or when it ended before its
 // work was stored (75).
-ExitCode work(const WorkOrder& order, db::Connection& connection, queue::Levels levels,
+ExitCode work(const WorkOrder& order, db::Connection& connection, Backlog::Levels levels,
               HostLock& host_lock);
 
 }  // namespace schedctl::run

@@ -55,8 +55,26 @@ TEST_SUITE("cli::status [db]") {
         "values ('noop', 'running', gen_random_uuid(), 1, now(), 7, 1)");
     CHECK(headline() == "working: 1 running, 1 due");
 
-    database.query("insert into settings values ('paused', 'true')");
+    database.query("select pause(reason => 'moving house')");
     CHECK(headline() == "paused: 1 running, 1 due");
+    const auto page = installation.schedctl({"status"}).out;
+    CHECK(page.find("\npaused  since 20") != std::string::npos);
+    CHECK(page.find(", until somebody resumes\n        by " +
+                    database.value("select session_user") + ": moving house\n") !=
+          std::string::npos);
+  }
+
+  TEST_CASE("--json says since when, until when, why and by whom everything is paused") {
+    Installation installation;
+    installation.database.query("select pause('2100-01-01Z', 'moving house')");
+
+    const auto status = nlohmann::json::parse(installation.schedctl({"status", "--json"}).out);
+
+    CHECK(status["paused"] == true);
+    CHECK(status["paused_since"].get<std::string>().ends_with("Z"));
+    CHECK(status["paused_until"] == "2100-01-01T00:00:00.000000Z");
+    CHECK(status["pause_reason"] == "moving house");
+    CHECK(status["paused_by"] == installation.database.value("select session_user"));
   }
 
   TEST_CASE("failures end with the command that shows more") {
@@ -81,12 +99,14 @@ TEST_SUITE("cli::status [db]") {
 
     std::set<std::string> keys;
     for (const auto& [key, value] : status.items()) keys.insert(key);
-    CHECK(keys == std::set<std::string>{"schema_version", "paused", "queue", "due",
+    CHECK(keys == std::set<std::string>{"schema_version", "paused", "paused_since", "paused_until",
+                                        "pause_reason", "paused_by", "queue", "due",
                                         "oldest_due_age_s", "completed_24h", "failed_24h",
                                         "running", "failures", "hosts", "workers", "definitions",
                                         "unhandled_types"});
     CHECK(status["schema_version"] == 1);
     CHECK(status["paused"] == false);
+    CHECK(status["paused_since"].is_null());
     CHECK(installation.schedctl({"--json", "status"}).exit_code == 0);
   }
 

@@ -115,10 +115,14 @@ TEST_SUITE("db::migrate [db]") {
   }
 
   TEST_CASE("twenty migrations at once from one version behind all succeed") {
-    test::Database database;
-    REQUIRE(last > 1);
-    database.query("delete from schema_migrations where version = $1", {last});
-    database.query("drop view jobs, executions");  // what the last step makes
+    test::Database database(nothing);
+    struct Enough {};
+    auto connection = database.connect(db::Session::plain);
+    REQUIRE_THROWS_AS(db::migrate(connection,
+                                  [](const db::Migration& step) {
+                                    if (step.version == last - 1) throw Enough();
+                                  }),
+                      Enough);
     const Command migrate(database);
     std::vector<test::Process> all;
     for (int i = 0; i < 20; ++i) all.push_back(migrate.begin());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -32,8 +33,10 @@ void prepare_all(db::Connection& connection, const db::Statement (&statements)[n
 // The plan with the parameters' values unknown or known, as PostgreSQL makes it after some
 // executions or at once.
 std::string plan(db::Connection& connection, const db::Statement& statement,
-                 const std::string& values, const std::string& mode) {
+                 const std::string& values, const std::string& mode,
+                 std::optional<db::Statement> before = {}) {
   db::Transaction tx(connection);
+  if (before) tx.exec(*before);
   tx.exec_text(
       fmt::format("set local plan_cache_mode = {}; prepare planned as {}", mode, statement.text));
   std::string text;
@@ -60,16 +63,20 @@ void fill(test::Database& database) {
 const char* const modes[] = {"force_custom_plan", "force_generic_plan"};
 
 std::string batch_values(const std::vector<job::Claim>& claims) {
+  std::vector<std::string> places;
   std::vector<job::JobId> ids;
   std::vector<job::ExecutionId> executions;
   for (const auto& claim : claims) {
+    places.push_back(claim.place);
     ids.push_back(claim.id);
     executions.push_back(claim.execution_id);
   }
-  const std::vector<Time> times(claims.size(), past);
+  const std::vector<double> times(claims.size(), 1577836800.5);
+  const std::vector<int> durations(claims.size(), 1);
   const auto text = [](const db::Param& param) { return *param.text(); };
-  return fmt::format("'{}', '{}', '{{{}}}', 'host:1', '{}', '{}'", text(ids), text(executions),
-                     claims.at(0).token, text(times), text(times));
+  return fmt::format("'{}', '{}', '{}', '{{{}}}', 'host:1', '{}', '{}', '{}'", text(places),
+                     text(ids), text(executions), claims.at(0).token, text(times), text(times),
+                     text(durations));
 }
 
 }  // namespace
@@ -102,14 +109,38 @@ TEST_SUITE("db::statements [db]") {
     for (const auto* mode : modes) {
       const auto text = plan(connection, sql::queue::claim,
                              fmt::format("'2021-01-01', 1, '{}', 1000, '{{x}}', '{{-infinity}}', "
-                                         "'{{0}}', 5, null, true",
+                                         "'{{0}}', 5, true",
                                          queue::draw_token()),
                              mode);
       CAPTURE(mode);
       INFO(text);
       CHECK(has(text, "job_queue_due"));
-      CHECK(has(text, "job_queue_pkey"));
+      CHECK(has(text, "Tid Scan"));
       CHECK_FALSE(has(text, "Seq Scan"));
+    }
+  }
+
+  TEST_CASE("a claim of guarded jobs walks indexes, whatever the planner knows") {
+    test::Database database;
+    database.query("alter table job_queue set (autovacuum_enabled = off)");
+    database.query(
+        "insert into job_queue (job_type, group_key, scheduled_for) "
+        "select 'x', 'g' || i % 7000, $1::timestamptz from generate_series(1, 20000) i",
+        {past});
+    auto connection = database.connect(db::Session::claiming);
+
+    for (const auto* mode : modes) {
+      const auto text =
+          plan(connection, sql::queue::claim_guarded,
+               fmt::format("'2021-01-01', 1, '{}', 1000, '{{x}}', '{{null}}', 5, 1, true, 2000",
+                           queue::draw_token()),
+               mode);
+      CAPTURE(mode);
+      INFO(text);
+      for (const auto* index : {"job_queue_due", "job_queue_lanes", "job_queue_group",
+                                "job_queue_limited", "job_queue_pkey"})
+        CHECK(has(text, index));
+      CHECK_FALSE(has(text, "Seq Scan on job_queue"));
     }
   }
 
@@ -119,16 +150,38 @@ TEST_SUITE("db::statements [db]") {
     auto connection = database.connect(db::Session::claiming);
 
     for (const auto* mode : modes) {
-      const auto text = plan(connection, sql::queue::levels, "'{x,y}', '2021-01-01'", mode);
+      const auto text = plan(connection, sql::queue::levels, "'{x,y}'", mode);
       CAPTURE(mode);
       INFO(text);
       CHECK(has(text, "job_queue_due"));
-      CHECK(has(text, "job_queue_interrupted"));
       CHECK_FALSE(has(text, "Seq Scan"));
     }
   }
 
-  TEST_CASE("completing a thousand jobs reads each once, by its key, however many there are") {
+  TEST_CASE("a held batch is found by the index of due jobs and finished in its places") {
+    test::Database database;
+    fill(database);
+
+    for (const auto session : {db::Session::claiming, db::Session::recording})
+      for (const auto* mode : modes) {
+        auto connection = database.connect(session);
+        const auto held =
+            plan(connection, sql::queue::hold, "'2021-01-01', 1000, '{x}', '{-infinity}', '{0}', 5",
+                 mode, sql::queue::plan_hold);
+        const auto finished = plan(connection, sql::queue::finish,
+                                   "'{\"(0,1)\"}', '{1}', '{1}', 'host:1', '{1.5}', '{1.5}', '{1}'",
+                                   mode, sql::queue::plan_finish);
+        CAPTURE(mode);
+        INFO(held);
+        INFO(finished);
+        CHECK(has(held, "job_queue_due"));
+        CHECK_FALSE(has(held, "Seq Scan"));
+        CHECK(has(finished, "Tid Scan"));
+        CHECK(has(finished, "Hash Join"));
+      }
+  }
+
+  TEST_CASE("completing a thousand jobs reads each once, in its place, however many there are") {
     test::Database database;
     fill(database);
     auto claiming = database.connect(db::Session::claiming);
@@ -139,7 +192,7 @@ TEST_SUITE("db::statements [db]") {
       const auto text = plan(connection, sql::queue::complete, values, mode);
       CAPTURE(mode);
       INFO(text);
-      CHECK(has(text, "job_queue_pkey"));
+      CHECK(has(text, "Tid Scan"));
       CHECK(has(text, "Hash Join"));
       CHECK_FALSE(has(text, "Nested Loop"));
       CHECK_FALSE(has(text, "Seq Scan"));

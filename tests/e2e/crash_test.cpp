@@ -33,6 +33,15 @@ void kill_dead(Process& process) {
   CHECK(process.wait().signal == SIGKILL);
 }
 
+void check_done_once(Host& host, int jobs) {
+  CHECK(host.count("job_queue") == 0);
+  CHECK(host.count("job_executions where status = 'completed'") == jobs);
+  CHECK(host.count("(select distinct job_queue_id from job_executions "
+                   "where status = 'completed') as done") == jobs);
+  CHECK(host.count("job_executions where status not in ('completed', 'lost')") == 0);
+  CHECK(host.count("workers") == 0);
+}
+
 }  // namespace
 
 TEST_SUITE("e2e::crash [db]") {
@@ -79,24 +88,40 @@ TEST_SUITE("e2e::crash [db]") {
   TEST_CASE(
       "kill -9 between claiming and completing 2,000 jobs loses none and completes none twice") {
     Host host;
-    host.enqueue_many("noop", 2000);
-    auto first = host.start_process();
+    // Jobs of groups are claimed, and completed in a transaction of their own.
+    host.database.query(
+        "select enqueue('noop', group_key => i::text) from generate_series(1, 2000) i");
     {
       auto blocker = host.database.connect();
       db::Transaction held(blocker);
       held.exec_text("lock table job_executions in exclusive mode");
+      auto first = host.start_process();
       host.await("job_queue where status = 'running'", 1);
       kill_dead(first);
     }
     for (int runs = 0; runs < 10 && host.count("job_queue") > 0; ++runs)
       CHECK(host.process().exit_code == 0);
 
-    CHECK(host.count("job_queue") == 0);
-    CHECK(host.count("job_executions where status = 'completed'") == 2000);
-    CHECK(host.count("(select distinct job_queue_id from job_executions "
-                     "where status = 'completed') as done") == 2000);
-    CHECK(host.count("job_executions where status not in ('completed', 'lost')") == 0);
-    CHECK(host.count("workers") == 0);
+    check_done_once(host, 2000);
+    CHECK(host.count("job_executions where status = 'lost'") >= 1);
+  }
+
+  TEST_CASE("kill -9 of a run that holds 2,000 jobs in its transaction leaves them as they were") {
+    Host host;
+    host.enqueue_many("noop", 2000);
+    {
+      auto blocker = host.database.connect();
+      db::Transaction held(blocker);
+      held.exec_text("lock table job_executions in exclusive mode");
+      auto first = host.start_process();
+      host.await("pg_locks where not granted and relation = 'job_executions'::regclass", 1);
+      kill_dead(first);
+      CHECK(host.count("job_queue where status = 'pending' and attempts = 0") == 2000);
+    }
+    CHECK(host.process().exit_code == 0);
+
+    check_done_once(host, 2000);
+    CHECK(host.count("job_executions") == 2000);
   }
 
   TEST_CASE("a job that kills its worker each time is dead in the end, its neighbour is done") {

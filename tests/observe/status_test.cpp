@@ -152,13 +152,19 @@ TEST_SUITE("observe::status [db]") {
     CHECK(definition["last_status"] == "completed");
   }
 
-  TEST_CASE("the paused setting is a boolean") {
+  TEST_CASE("a pause is shown until its end") {
     test::Database database;
-    database.query("insert into settings values ('paused', '{\"by\":\"ann\"}')");
-    CHECK(status_of(database)["paused"] == true);
-
-    database.query("update settings set value = 'false' where key = 'paused'");
     CHECK(status_of(database)["paused"] == false);
+
+    database.query("select pause(now() + interval '1 h', 'moving house')");
+    CHECK(status_of(database)["paused"] == true);
+    CHECK(status_of(database)["pause_reason"] == "moving house");
+
+    database.query(
+        "update settings set value = jsonb_set(value::jsonb, '{until}', "
+        "to_jsonb(now() - interval '1 s'))::text where key = 'paused'");
+    CHECK(status_of(database)["paused"] == false);
+    CHECK(status_of(database)["pause_reason"].is_null());
   }
 
   TEST_CASE("the finished jobs are counted by index, their table is never walked") {

@@ -108,14 +108,12 @@ TEST_SUITE("queue::claim [db]") {
     auto connection = database.connect(db::Session::claiming);
 
     db::Transaction tx(connection);
-    const auto found = queue::levels(tx, past + 1h, {"a", "b", "none"});
+    const auto found = queue::levels(tx, {"a", "b", "none"});
 
     std::vector<std::tuple<std::string, int, Time>> seen;
-    for (const auto& level : found.waiting)
-      seen.emplace_back(level.job_type, level.priority, level.first);
+    for (const auto& level : found) seen.emplace_back(level.job_type, level.priority, level.first);
     CHECK(seen ==
           decltype(seen){{"b", 9, past}, {"a", 9, past + 1min}, {"b", 7, past}, {"a", 5, past}});
-    CHECK_FALSE(found.interrupted);
   }
 
   TEST_CASE("a level of tomorrow is told, so that a run knows how long it may wait") {
@@ -128,25 +126,10 @@ TEST_SUITE("queue::claim [db]") {
     auto connection = database.connect(db::Session::claiming);
 
     db::Transaction tx(connection);
-    const auto found = queue::levels(tx, past, {"a"});
+    const auto found = queue::levels(tx, {"a"});
 
-    REQUIRE(found.waiting.size() == 1);
-    CHECK(found.waiting[0].first == past + 48h);
-  }
-
-  TEST_CASE("levels say when due jobs were interrupted before") {
-    test::Database database;
-    {
-      auto session = database.connect();
-      test::add_worker(session);
-    }
-    database.insert_pending("a");
-    database.query("update job_queue set interruptions = 1");
-    auto connection = database.connect(db::Session::claiming);
-
-    db::Transaction tx(connection);
-    CHECK(queue::levels(tx, past, {"a"}).interrupted);
-    CHECK_FALSE(queue::levels(tx, past - 1s, {"a"}).interrupted);
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].first == past + 48h);
   }
 
   TEST_CASE("the longest overdue job comes first, among equals the one with the lowest id") {
@@ -220,28 +203,6 @@ TEST_SUITE("queue::claim [db]") {
     CHECK(test::ids_of(test::claim(connection, request)) == Ids{same_time, behind});
     request.after = {{}};
     CHECK(test::ids_of(test::claim(connection, request)) == Ids{before, at});
-  }
-
-  TEST_CASE("jobs that were interrupted before are claimed apart from the others") {
-    test::Database database;
-    {
-      auto session = database.connect();
-      test::add_worker(session);
-    }
-    const auto cut_off = database.insert_pending("x");
-    const auto fresh = database.insert_pending("x");
-    database.query("update job_queue set interruptions = 2, attempts = 2 where id = $1", {cut_off});
-    auto connection = database.connect(db::Session::claiming);
-    auto request = test::claim_request("x");
-
-    request.interrupted = false;
-    CHECK(test::ids_of(test::claim(connection, request)) == Ids{fresh});
-    CHECK(test::claim(connection, request).empty());
-    request.interrupted = true;
-    const auto claims = test::claim(connection, request);
-    REQUIRE(test::ids_of(claims) == Ids{cut_off});
-    CHECK(claims[0].interruptions == 2);
-    CHECK(claims[0].attempt == 3);
   }
 
   TEST_CASE("a job is expired from the moment in its expires_at on") {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <map>
 #include <string>
 
 #include "support/claims.h"
@@ -47,6 +48,18 @@ struct Fixture {
 
 job::Outcome failed() { return {.result = Result::failed, .error_message = "it broke"}; }
 
+// One batch, whose jobs end as they are told to.
+void settle_together(run::Recorder& recorder, const std::vector<queue::Settled>& batch) {
+  std::vector<job::Claim> claims;
+  std::map<job::ExecutionId, queue::Settled> ends;
+  for (const auto& settled : batch) {
+    claims.push_back(settled.claim);
+    ends.emplace(settled.claim.execution_id, settled);
+  }
+  recorder.run_and_settle(
+      std::move(claims), [ends](const job::Claim& claim) { return ends.at(claim.execution_id); });
+}
+
 }  // namespace
 
 TEST_SUITE("run::recorder [db]") {
@@ -56,7 +69,7 @@ TEST_SUITE("run::recorder [db]") {
                cut = test::claim_new(database);
 
     recorder.settle(ended(plain));
-    recorder.settle({ended(broken, failed()), ended(skipped, job::expired_outcome()),
+    settle_together(recorder, {ended(broken, failed()), ended(skipped, job::expired_outcome()),
                      ended(snoozed, {.result = Result::snoozed}),
                      ended(cut, {.result = Result::interrupted})});
     wait_until_stored();
@@ -94,7 +107,7 @@ TEST_SUITE("run::recorder [db]") {
     const auto good = test::claim_new(database), bad = test::claim_new(database),
                other = test::claim_new(database);
 
-    recorder.settle({ended(good, {.json = "{\"n\":1}"}),
+    settle_together(recorder, {ended(good, {.json = "{\"n\":1}"}),
                      ended(bad, {.json = "{\"n\":\"\\u0000\"}"}), ended(other, failed())});
     wait_until_stored();
 
@@ -115,7 +128,7 @@ TEST_SUITE("run::recorder [db]") {
       auto connection = database.connect();
       db::Transaction blocker(connection);
       blocker.exec_text("lock table job_executions in share mode");
-      recorder.settle({ended(first), ended(second, failed())});
+      settle_together(recorder, {ended(first), ended(second, failed())});
       test::wait_until([&] { return sessions("count(*)", "wait_event_type = 'Lock'") == "1"; },
                        "the recorder to wait for the table");
       sessions("pg_terminate_backend(pid, 10000)");
@@ -147,7 +160,7 @@ TEST_SUITE("run::recorder [db]") {
     const auto ours = test::claim_new(database);
     lost.token = failing.token = queue::draw_token();
 
-    recorder.settle({ended(lost), ended(ours), ended(failing, failed())});
+    settle_together(recorder, {ended(lost), ended(ours), ended(failing, failed())});
     wait_until_stored();
 
     CHECK(executions() == "completed");

@@ -37,12 +37,17 @@ inline void add_worker(db::Connection& connection, job::WorkerId id = 1) {
       {id});
 }
 
+// Jobs in groups after the others, those that were interrupted last.
 inline std::vector<job::Claim> claim(db::Connection& connection,
                                      const queue::ClaimRequest& request) {
   add_worker(connection, request.worker);
   db::Transaction tx(connection);
   std::vector<job::Claim> claims;
   for (auto& claimed : queue::claim(tx, request)) claims.push_back(std::move(claimed.claim));
+  const queue::Limits no_limits(request.job_types.size());
+  for (const auto claim_class : {queue::ClaimClass::guarded, queue::ClaimClass::interrupted})
+    for (auto& claimed : queue::claim_guarded(tx, request, claim_class, no_limits))
+      claims.push_back(std::move(claimed.claim));
   tx.commit();
   return claims;
 }

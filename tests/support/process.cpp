@@ -3,12 +3,15 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -143,6 +146,17 @@ Process start(const std::vector<std::string>& argv, const ProcessOptions& option
 
 ProcessResult run(const std::vector<std::string>& argv, const ProcessOptions& options) {
   return Process(argv, options).wait();
+}
+
+void wait_for_any(const std::vector<const Process*>& processes, std::chrono::milliseconds limit) {
+  std::vector<pollfd> ends;
+  for (const auto* process : processes) {
+    const auto fd = static_cast<int>(syscall(SYS_pidfd_open, process->pid(), 0));
+    REQUIRE(fd >= 0);
+    ends.push_back({fd, POLLIN, 0});
+  }
+  poll(ends.data(), ends.size(), static_cast<int>(std::max<std::int64_t>(limit.count(), 0)));
+  for (const auto& end : ends) close(end.fd);
 }
 
 void wait_until(const std::function<bool()>& predicate, const std::string& what,

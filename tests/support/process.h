@@ -63,6 +63,9 @@ class Process {
 Process start(const std::vector<std::string>& argv, const ProcessOptions& options = {});
 ProcessResult run(const std::vector<std::string>& argv, const ProcessOptions& options = {});
 
+// Waits until one of these has ended, at most `limit`.
+void wait_for_any(const std::vector<const Process*>& processes, std::chrono::milliseconds limit);
+
 // Asks `predicate` again and again until it holds; fails the test, saying what was waited for,
 // after `deadline`.
 void wait_until(const std::function<bool()>& predicate, const std::string& what,

@@ -1,0 +1,64 @@
+// schedctl pause -- stop all claiming, on all hosts.
+#include "queue/pause.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+
+#include "cli/commands.h"
+#include "cli/filters.h"
+#include "cli/instant.h"
+#include "cli/pause_text.h"
+#include "db/transaction.h"
+
+namespace schedctl::cli {
+namespace {
+
+struct Options {
+  std::optional<std::string> until;
+  std::optional<std::string> reason;
+};
+
+queue::PauseRequest request_of(const Options& options) {
+  queue::PauseRequest request;
+  require_text("--reason", options.reason.value_or(""));
+  request.reason = options.reason;
+  if (!options.until) return request;
+  if (is_duration(*options.until))
+    request.length = read_duration("--until", *options.until);
+  else
+    request.until = read_instant("--until", *options.until);
+  return request;
+}
+
+ExitCode pause(const Options& options, Program& program) {
+  const auto request = request_of(options);
+  db::Connection connection(program.config().database);
+  db::Transaction tx(connection);
+  const auto pause = queue::pause(tx, request);
+  tx.commit();
+
+  if (program.json)
+    program.print(fmt::format("{{\"schema_version\":1,{}}}\n", pause_members(pause)));
+  else
+    program.print(fmt::format("paused {}; what runs goes on; to end it: schedctl resume\n",
+                              pause_when(pause)));
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+void add_pause(CLI::App& app, Program& program) {
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand("pause", "Stop all claiming, on all hosts; what runs goes on");
+  command->add_option("--until", options->until, "Resume by itself then, or after this long")
+      ->type_name("TIME|DURATION");
+  command->add_option("--reason", options->reason, "Shown by \"status\", kept in the audit log")
+      ->type_name("TEXT");
+  command->callback([options, &program] {
+    program.action = [options, &program] { return pause(*options, program); };
+  });
+}
+
+}  // namespace schedctl::cli

@@ -1,0 +1,32 @@
+// schedctl resume -- end the pause.
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "db/transaction.h"
+#include "queue/pause.h"
+
+namespace schedctl::cli {
+namespace {
+
+ExitCode resume(Program& program) {
+  db::Connection connection(program.config().database);
+  db::Transaction tx(connection);
+  const bool was_paused = queue::resume(tx);
+  tx.commit();
+
+  program.print(
+      program.json
+          ? fmt::format("{{\"schema_version\":1,\"paused\":false,\"was_paused\":{}}}\n", was_paused)
+      : was_paused ? "resumed\n"
+                   : "nothing was paused\n");
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+void add_resume(CLI::App& app, Program& program) {
+  auto* command = app.add_subcommand("resume", "End the pause: runs claim again");
+  command->callback([&program] { program.action = [&program] { return resume(program); }; });
+}
+
+}  // namespace schedctl::cli

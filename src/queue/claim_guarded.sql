@@ -1,0 +1,96 @@
+-- Claim due jobs of one priority that may have to wait for others: of the class guarded, with the open ones of limited
+-- types; or of the class interrupted, which may belong to groups and have limits too. To be run behind lock_guarded.sql.
+--   $1 now timestamptz (the tick's clock)   $2 worker bigint   $3 token uuid   $4 limit integer
+--   $5 job types text[], with for each $6 integer[]: its handler's concurrency_limit, null for none
+--   $7 priority smallint   $8 claim class smallint: 1 guarded, 2 interrupted
+--   $9 with payload boolean   $10 window integer: so many of a type's first jobs are looked at
+-- Of each group the first, unless one of it runs; of limited definitions and types so many as may run beside those that
+-- do. When jobs that have to wait fill the window, its lanes are walked, one look into the index for each.
+-- Indexes: job_queue_due, job_queue_lanes, job_queue_group, job_queue_limited.
+with recursive level as materialized (
+  select l.job_type, l.most - (select count(*) from job_queue r
+                                where r.locked_by is not null and r.limited and r.job_type = l.job_type) as free
+    from unnest($5::text[], $6::integer[]) as l (job_type, most)
+), line as materialized (
+  select waiting.*
+    from level
+   cross join lateral (
+     (select q.id, q.scheduled_for, q.job_type, q.group_key, case when q.limited then q.definition_id end as definition_id
+        from job_queue q
+       where q.status = 'pending' and q.claim_class = $8::smallint
+         and q.job_type = level.job_type and q.priority = $7::smallint and q.scheduled_for <= $1::timestamptz
+       order by q.scheduled_for, q.id limit $10::integer)
+     union all
+     (select q.id, q.scheduled_for, q.job_type, null, null
+        from job_queue q
+       where level.free is not null and $8::smallint = 1 and q.status = 'pending' and q.claim_class = 0
+         and q.job_type = level.job_type and q.priority = $7::smallint and q.scheduled_for <= $1::timestamptz
+       order by q.scheduled_for, q.id limit least(level.free, $4::integer))) as waiting
+   where level.free is null or level.free > 0
+), front as materialized (
+  select * from (select *, row_number() over (partition by group_key collate "C" order by scheduled_for, id) as place from line) l
+   where group_key is null
+      or place = 1 and not exists (select from job_queue r where r.locked_by is not null and r.group_key = l.group_key)
+), jammed as materialized (
+  select job_type from line where $8::smallint = 1 and (group_key is not null or definition_id is not null)
+   group by job_type
+  having count(*) >= $10::integer
+     and (select count(*) from (select distinct group_key, definition_id from front) as lane) < $4::integer
+), hop (lane, id, scheduled_for, job_type, group_key, definition_id) as (
+  select head.*
+    from jammed
+   cross join lateral (
+     select coalesce('group ' || q.group_key, 'definition ' || q.definition_id, ''), q.id, q.scheduled_for, q.job_type,
+            q.group_key, case when q.limited then q.definition_id end
+       from job_queue q
+      where q.status = 'pending' and q.claim_class = 1
+        and q.job_type = jammed.job_type and q.priority = $7::smallint
+      order by coalesce('group ' || q.group_key, 'definition ' || q.definition_id, ''), q.scheduled_for, q.id
+      limit 1) as head
+  union all
+  select next.*
+    from hop
+   cross join lateral (
+     select coalesce('group ' || q.group_key, 'definition ' || q.definition_id, ''), q.id, q.scheduled_for, q.job_type,
+            q.group_key, case when q.limited then q.definition_id end
+       from job_queue q
+      where q.status = 'pending' and q.claim_class = 1
+        and q.job_type = hop.job_type and q.priority = $7::smallint
+        and coalesce('group ' || q.group_key, 'definition ' || q.definition_id, '') > hop.lane
+      order by coalesce('group ' || q.group_key, 'definition ' || q.definition_id, ''), q.scheduled_for, q.id
+      limit 1) as next
+), candidate as materialized (
+  select id, scheduled_for, job_type, group_key, definition_id from front
+  union
+  select id, scheduled_for, job_type, group_key, definition_id from hop
+   where scheduled_for <= $1::timestamptz
+     and not exists (select from job_queue r where r.locked_by is not null and r.group_key = hop.group_key)
+), definition as materialized (
+  select d.id, d.concurrency_limit - (select count(*) from job_queue r
+                                       where r.locked_by is not null and r.limited and r.definition_id = d.id) as free
+    from job_definitions d
+   where d.id = any (array(select definition_id from candidate where definition_id is not null))
+), of_definition as (
+  select c.*, d.free, row_number() over (partition by c.definition_id order by c.scheduled_for, c.id) as place_in_definition
+    from candidate c left join definition d on d.id = c.definition_id
+), of_type as (
+  select d.*, row_number() over (partition by d.job_type order by d.scheduled_for, d.id) as place_in_type
+    from of_definition d
+   where d.free is null or d.place_in_definition <= d.free
+), pick as (
+  select t.id, t.scheduled_for from of_type t join level on level.job_type = t.job_type
+   where level.free is null or t.place_in_type <= level.free
+   order by t.scheduled_for, t.id limit $4::integer
+)
+update job_queue
+   set status = 'running', attempts = attempts + 1, execution_id = nextval('execution_ids'),
+       locked_at = $1::timestamptz, locked_by = $2::bigint, claim_token = $3::uuid, updated_at = $1::timestamptz,
+       limited = limited or job_type = any (array(select job_type from level where free is not null))
+ where exists (select from workers where id = $2::bigint for key share)
+   and id = any (array(
+   select q.id from pick join job_queue q on q.id = pick.id
+    where q.status = 'pending' for update of q skip locked))
+returning ctid as place, id, execution_id, attempts, interruptions, max_attempts, attempts_base, scheduled_for, job_type, timeout_ms,
+          coalesce(expires_at <= $1::timestamptz, false) as expired, slot,
+          case when $9::boolean then (extract(epoch from created_at) * 1000000)::bigint end as created_us,
+          case when $9::boolean then payload end as payload

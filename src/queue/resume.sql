@@ -1,0 +1,2 @@
+-- End the pause. Whether there was one.
+select resume()

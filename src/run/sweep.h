@@ -1,0 +1,39 @@
+// Sweep: takes, runs and records jobs that need no time, a batch in one transaction. No lease and
+// no fence: until the commit nothing has happened, and nobody else can have the rows.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "config/config.h"
+#include "db/connection.h"
+#include "handlers/handler.h"
+#include "queue/settle.h"
+#include "run/backlog.h"
+#include "util/clock.h"
+
+namespace schedctl::run {
+
+class Sweep {
+ public:
+  struct Parts {
+    const config::Config& config;
+    const handlers::Registry& handlers;
+    const DatabaseClock& clock;
+    std::string worker;  // its name in the history
+  };
+  explicit Sweep(Parts parts) : parts_(std::move(parts)) {}
+
+  // Up to `limit` open jobs of these levels, which are of one priority and of in-process types.
+  // Says how many; fewer than `limit`: others hold what is left, or it has expired. Throws
+  // DatabaseError: then nothing has happened, unless it was the commit whose answer got lost.
+  int batch(db::Connection& connection, const Backlog::Levels& levels, int limit);
+
+ private:
+  queue::Settled run(job::Claim claim) const;
+
+  Parts parts_;
+  Backlog positions_;  // how far this sweep has come
+};
+
+}  // namespace schedctl::run

@@ -1,0 +1,129 @@
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <chrono>
+
+#include "support/host.h"
+
+using namespace schedctl;
+using namespace schedctl::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+const std::vector<std::string> second_host = {"SCHEDCTL_HOST=host-b",
+                                              "SCHEDULER_MAX_CONCURRENT_JOBS=4"};
+
+// Another machine on the same database: its own name, lock and places.
+Process start_second(Host& host) {
+  return host.start({"process", "--lock-file", host.folder / "second.lock"}, second_host);
+}
+
+void enqueue_grouped(Host& host, const std::string& type, int jobs, int groups) {
+  host.database.query(
+      "select enqueue($1, group_key => 'g' || i % $2::int) from generate_series(1, "
+      "$3::int) i",
+      {type, groups, jobs});
+}
+
+// Pairs of attempts that ran at the same time and share `what`.
+int overlaps(Host& host, const std::string& what) {
+  return host.count(
+      fmt::format("job_executions a join job_executions b on a.id < b.id and a.{0} = b.{0} "
+                  "and a.started_at < b.finished_at and b.started_at < a.finished_at",
+                  what));
+}
+
+}  // namespace
+
+TEST_SUITE("e2e::limits [db]") {
+  TEST_CASE("jobs of a group run one at a time on two hosts, the groups beside each other") {
+    Host host;
+    host.handler("step", "sleep 0.02");
+    enqueue_grouped(host, "step", 24, 4);
+
+    auto first = host.start_process(), second = start_second(host);
+    REQUIRE(first.wait().exit_code == 0);
+    REQUIRE(second.wait().exit_code == 0);
+
+    CHECK(host.count("job_executions where status = 'completed'") == 24);
+    CHECK(overlaps(host, "group_key") == 0);
+    CHECK(overlaps(host, "status") > 0);
+  }
+
+  TEST_CASE("a handler's concurrency_limit holds over two hosts") {
+    Host host;
+    host.handler("step", "sleep 0.02", "concurrency_limit = 1");
+    for (int i = 0; i < 12; ++i) host.enqueue("step");
+
+    auto first = host.start_process(), second = start_second(host);
+    REQUIRE(first.wait().exit_code == 0);
+    REQUIRE(second.wait().exit_code == 0);
+
+    CHECK(host.count("job_executions where status = 'completed'") == 12);
+    CHECK(overlaps(host, "job_type") == 0);
+  }
+
+  TEST_CASE("in-process jobs of groups are all done by two hosts, each once") {
+    Host host;
+    enqueue_grouped(host, "noop", 2000, 50);
+
+    auto first = host.start_process(), second = start_second(host);
+    REQUIRE(first.wait().exit_code == 0);
+    REQUIRE(second.wait().exit_code == 0);
+
+    CHECK(host.count("job_executions where status = 'completed'") == 2000);
+    CHECK(host.count("job_queue") == 0);
+  }
+
+  TEST_CASE("a job whose group is busy on another host starts when that is over") {
+    Host host;
+    host.handler("wait", "echo $$ >>started; while [ ! -e go ]; do sleep 0.01; done");
+    enqueue_grouped(host, "wait", 1, 1);
+    auto first = host.start_process();
+    host.await_line("started");
+    enqueue_grouped(host, "wait", 1, 1);
+    auto second = start_second(host);
+    host.await("hosts where host = 'host-b'", 1);
+
+    CHECK(host.lines("started") == 1);
+    host.folder.write("go", "");
+
+    CHECK(first.wait().exit_code == 0);
+    CHECK(second.wait().exit_code == 0);
+    CHECK(host.count("job_executions where status = 'completed'") == 2);
+    CHECK(overlaps(host, "group_key") == 0);
+  }
+
+  TEST_CASE("a failed job does not block its group") {
+    Host host("[retry]\nmax_retries = 1\nbase_delay = \"1h\"\n");
+    host.handler("fail", "exit 1");
+    host.handler("work", "true");
+    const auto failing =
+        host.database.query("select enqueue('fail', group_key => 'g')")[0][0].as<job::JobId>();
+    const auto next =
+        host.database.query("select enqueue('work', group_key => 'g')")[0][0].as<job::JobId>();
+
+    host.tick();
+
+    CHECK(host.attempts(failing) == "failed/exit");
+    CHECK(host.status(next) == "completed");
+  }
+
+  TEST_CASE("a group whose worker was killed goes on") {
+    Host host;
+    host.handler("wait", "echo $$ >>started; while [ ! -e go ]; do sleep 0.01; done");
+    enqueue_grouped(host, "wait", 3, 1);
+    auto killed = host.start_process();
+    host.await_line("started");
+    killed.kill(SIGKILL);
+    killed.wait();
+    host.folder.write("go", "");
+
+    REQUIRE(host.process().exit_code == 0);
+
+    CHECK(host.count("job_executions where status = 'completed'") == 3);
+    CHECK(host.count("job_executions where status = 'lost'") == 1);
+  }
+}
