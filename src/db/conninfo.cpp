@@ -107,9 +107,10 @@ std::string session_options(const config::Database& database, Session session) {
   if (session == Session::handler || session == Session::claiming || session == Session::recording)
     text += option("client_connection_check_interval", "500ms");
   if (session == Session::handler) return text + server_keepalives();
-  // A worker that freezes inside a claim must not keep the others from claiming.
-  text +=
-      option("idle_in_transaction_session_timeout", session == Session::claiming ? "4s" : "60s");
+  // A worker that freezes while it holds rows or the lock of guarded claims must not keep the
+  // others from them.
+  const bool holds = session == Session::claiming || session == Session::recording;
+  text += option("idle_in_transaction_session_timeout", holds ? "4s" : "60s");
   if (session == Session::plain) return text;
   text += option("search_path", quote_identifier(database.schema) + ",pg_temp");
   text += option("statement_timeout", "30s") + option("lock_timeout", "5s");

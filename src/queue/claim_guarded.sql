@@ -27,52 +27,68 @@ with recursive level as materialized (
          and q.job_type = level.job_type and q.priority = $7::smallint and q.scheduled_for <= $1::timestamptz
        order by q.scheduled_for, q.id limit least(level.free, $4::integer))) as waiting
    where level.free is null or level.free > 0
+), saturated as materialized (
+  select r.definition_id as id from job_queue r
+   where r.locked_by is not null and r.limited and r.definition_id is not null
+   group by r.definition_id
+  having count(*) >= (select d.concurrency_limit from job_definitions d where d.id = r.definition_id)
 ), front as materialized (
   select * from (select *, row_number() over (partition by group_key collate "C" order by scheduled_for, id) as place from line) l
-   where group_key is null
-      or place = 1 and not exists (select from job_queue r where r.locked_by is not null and r.group_key = l.group_key)
+   where (l.group_key is null
+          or l.place = 1 and not exists (select from job_queue r where r.locked_by is not null and r.group_key = l.group_key))
+     and not exists (select from saturated where saturated.id = l.definition_id)
 ), jammed as materialized (
   select job_type from line where $8::smallint = 1 and (group_key is not null or definition_id is not null)
    group by job_type
   having count(*) >= $10::integer
-     and (select count(*) from (select distinct group_key, definition_id from front) as lane) < $4::integer
-), hop (lane, id, scheduled_for, job_type, group_key, definition_id) as (
-  select head.*
+     and (select count(*) from (select distinct f.group_key, f.definition_id from front f
+                                 where f.job_type = line.job_type) as lane) < $4::integer
+), hop (lane, id, scheduled_for, job_type, group_key, definition_id, hops, free) as (
+  -- On to the next lane until enough can run, and some way further, so that the longest overdue are among them.
+  select head.*, 1, case when head.scheduled_for <= $1::timestamptz
+               and not exists (select from job_queue r where r.locked_by is not null and r.group_key = head.group_key)
+               and not exists (select from saturated where saturated.id = head.definition_id) then 1 else 0 end
     from jammed
    cross join lateral (
-     select coalesce('group ' || q.group_key, 'definition ' || q.definition_id, ''), q.id, q.scheduled_for, q.job_type,
-            q.group_key, case when q.limited then q.definition_id end
+     select coalesce('group ' || q.group_key, 'definition ' || q.definition_id, '') as lane, q.id, q.scheduled_for, q.job_type,
+            q.group_key, case when q.limited then q.definition_id end as definition_id
        from job_queue q
       where q.status = 'pending' and q.claim_class = 1
         and q.job_type = jammed.job_type and q.priority = $7::smallint
       order by coalesce('group ' || q.group_key, 'definition ' || q.definition_id, ''), q.scheduled_for, q.id
       limit 1) as head
   union all
-  select next.*
+  select head.*, hop.hops + 1, hop.free + case when head.scheduled_for <= $1::timestamptz
+               and not exists (select from job_queue r where r.locked_by is not null and r.group_key = head.group_key)
+               and not exists (select from saturated where saturated.id = head.definition_id) then 1 else 0 end
     from hop
    cross join lateral (
-     select coalesce('group ' || q.group_key, 'definition ' || q.definition_id, ''), q.id, q.scheduled_for, q.job_type,
-            q.group_key, case when q.limited then q.definition_id end
+     select coalesce('group ' || q.group_key, 'definition ' || q.definition_id, '') as lane, q.id, q.scheduled_for, q.job_type,
+            q.group_key, case when q.limited then q.definition_id end as definition_id
        from job_queue q
       where q.status = 'pending' and q.claim_class = 1
         and q.job_type = hop.job_type and q.priority = $7::smallint
         and coalesce('group ' || q.group_key, 'definition ' || q.definition_id, '') > hop.lane
       order by coalesce('group ' || q.group_key, 'definition ' || q.definition_id, ''), q.scheduled_for, q.id
-      limit 1) as next
+      limit 1) as head
+   where hop.hops < 5000 or hop.free < $4::integer
 ), candidate as materialized (
   select id, scheduled_for, job_type, group_key, definition_id from front
   union
   select id, scheduled_for, job_type, group_key, definition_id from hop
    where scheduled_for <= $1::timestamptz
      and not exists (select from job_queue r where r.locked_by is not null and r.group_key = hop.group_key)
+), lone as (  -- two types may each have brought a job of one group
+  select * from (select *, row_number() over (partition by group_key order by scheduled_for, id) as place from candidate) c
+   where group_key is null or place = 1
 ), definition as materialized (
   select d.id, d.concurrency_limit - (select count(*) from job_queue r
                                        where r.locked_by is not null and r.limited and r.definition_id = d.id) as free
     from job_definitions d
-   where d.id = any (array(select definition_id from candidate where definition_id is not null))
+   where d.id = any (array(select definition_id from lone where definition_id is not null))
 ), of_definition as (
   select c.*, d.free, row_number() over (partition by c.definition_id order by c.scheduled_for, c.id) as place_in_definition
-    from candidate c left join definition d on d.id = c.definition_id
+    from lone c left join definition d on d.id = c.definition_id
 ), of_type as (
   select d.*, row_number() over (partition by d.job_type order by d.scheduled_for, d.id) as place_in_type
     from of_definition d

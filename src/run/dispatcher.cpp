@@ -30,7 +30,7 @@ constexpr long max_look_ahead = 32;
 
 Dispatcher::Dispatcher(Parts parts, Backlog::Levels levels)
     : parts_(std::move(parts)),
-      sweep_({parts_.config, parts_.handlers, parts_.clock, parts_.recorder.worker()}),
+      sweep_({parts_.handlers, parts_.clock, parts_.recorder.worker()}),
       assistant_(std::make_shared<Sweep>(sweep_)) {
   look_at(std::move(levels));
 }
@@ -90,12 +90,13 @@ bool Dispatcher::look_again() {
 
 // True: a job that was interrupted before has the run to itself, or is about to.
 bool Dispatcher::step_interrupted() {
-  if (top_levels(Kind::interrupted).empty()) return false;
+  if (Clock::now() < interrupted_again_ || top_levels(Kind::interrupted).empty()) return false;
   if (!parts_.pool.idle()) return Clock::now() - parts_.pool.oldest_start() < refresh_interval;
   if (parts_.recorder.unstored() > 0) return true;
   if (parts_.pool.reserve() == 0) return false;
   auto claims = claim(Kind::interrupted, 1);
-  if (claims.empty()) {
+  if (claims.empty()) {  // its group or type is busy: the others must not stand still for it again
+    interrupted_again_ = Clock::now() + refresh_interval;
     parts_.pool.release_idle();
     return false;
   }
@@ -151,8 +152,12 @@ bool Dispatcher::sweep(const Backlog::Levels& levels) {
       return assistant->batch(connection, levels, in_process_batch);
     });
   const int done = sweep_.batch(parts_.connection, levels, limit);
-  parts_.recorder.count_stored(done);
+  parts_.recorder.count_swept(done);
   claimed_ += done;
+  if (done > 0) {
+    fresh_ = nothing_due_ = false;
+    held_since_.reset();
+  }
   return done == limit;
 }
 
@@ -161,18 +166,9 @@ void Dispatcher::run_in_process(std::vector<job::Claim> claims) {
   parts_.recorder.run_and_settle(
       std::move(claims), [&config = parts_.config, &registry = parts_.handlers,
                           &clock = parts_.clock](job::Claim claim) {
-        const auto& handler = config.handlers.at(claim.job_type);
-        queue::Settled settled{.claim = std::move(claim),
-                               .outcome = {},
-                               .started_at = clock.now(),
-                               .finished_at = {},
-                               .retry = {handler.retry.max_retries, handler.retry.backoff,
-                                         config.recovery.max_interruptions}};
-        handlers::Context context;
-        settled.outcome = settled.claim.expired
-                              ? job::expired_outcome()
-                              : registry.at(settled.claim.job_type)->run(settled.claim, context);
-        settled.finished_at = clock.now();
+        auto settled = run_at_once(registry, clock, std::move(claim));
+        const auto& retry = config.handlers.at(settled.claim.job_type).retry;
+        settled.retry = {retry.max_retries, retry.backoff, config.recovery.max_interruptions};
         return settled;
       });
 }
@@ -248,7 +244,6 @@ std::vector<queue::Claimed> Dispatcher::claim_guarded(queue::ClaimRequest reques
   for (const auto& type : types)
     limits.push_back(parts_.config.handlers.at(type).concurrency_limit);
 
-  stored_before_ = parts_.recorder.stored();
   std::vector<queue::Claimed> claimed;
   try {
     db::Transaction tx(parts_.connection);
@@ -274,6 +269,7 @@ void Dispatcher::look_at(Backlog::Levels levels) {
       level.claim_class = queue::ClaimClass::guarded;
   backlog_.replace(std::move(levels), parts_.clock.now());
   found_due_ = !backlog_.empty();
+  stored_before_ = parts_.recorder.stored();
   nothing_due_ = blocked_ = false;
   refreshed_ = Clock::now();
   fresh_ = true;

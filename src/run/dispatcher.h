@@ -55,7 +55,7 @@ class Dispatcher {
 
  private:
   // Which jobs: run by the pool; run by it with nothing beside them, because they were interrupted
-  // before; run by the recorder.
+  // before; run at once, here or by the recorder.
   enum class Kind { external, interrupted, in_process };
 
   bool step_external();
@@ -80,14 +80,15 @@ class Dispatcher {
   Parts parts_;
   Backlog backlog_;
   Sweep sweep_;
-  std::shared_ptr<Sweep> assistant_;  // works on the recorder's thread
+  std::shared_ptr<Sweep> assistant_;  // works on the recorder's thread, which outlives this object
   std::chrono::steady_clock::time_point refreshed_;
+  std::chrono::steady_clock::time_point interrupted_again_;  // not to be tried before
   bool alone_ = false;  // what runs was interrupted before: nothing else may start beside it
   bool nothing_due_ = false;
   bool blocked_ = false;    // due jobs wait for others of their group, or for their limit
   bool found_due_ = false;  // by the last look
   std::optional<std::chrono::steady_clock::time_point> held_since_;
-  long stored_before_ = 0;  // outcomes, when last found to be blocked
+  long stored_before_ = 0;  // outcomes, when the levels were read
   std::atomic<bool> stale_{false};
   bool fresh_ = true;  // nothing was claimed from the levels since they were read
   long claimed_ = 0;

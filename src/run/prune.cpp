@@ -45,6 +45,7 @@ void prune(db::Connection& connection, const config::Retention& retention,
         prune_all(connection, queue::prune_completed, now - retention.completed, end);
     const long failed = prune_all(connection, queue::prune_failed, now - retention.failed, end);
     const long lines = prune_all(connection, queue::prune_logs, now - retention.logs, end);
+    if (completed + failed + lines == 0) return;  // what is old belongs to jobs that wait or run
     log::info("deleted old history", {{"executions", completed + failed}, {"log_lines", lines}});
   } catch (const DatabaseError& e) {
     log::warn("old history could not be deleted; the next run goes on", {{"error", e.what()}});

@@ -104,14 +104,15 @@ bool Recorder::record_in(db::Transaction& tx, const queue::Settled& settled) con
   return !queue::settle(tx, {settled}, worker_).empty();
 }
 
-void Recorder::count_stored(long jobs) {
+void Recorder::count_stored() {
   const std::lock_guard lock(mutex_);
-  tally_.completed += jobs;
+  ++tally_.completed;
+  ++stored_outcomes_;
 }
 
-long Recorder::stored() const {
-  const auto sum = tally();
-  return sum.completed + sum.failed + sum.lost;
+void Recorder::count_swept(long jobs) {
+  const std::lock_guard lock(mutex_);
+  tally_.completed += jobs;
 }
 
 Recorder::Tally Recorder::tally() const {
@@ -163,10 +164,14 @@ void Recorder::store(Load& load) {
 void Recorder::assist_now(const Assistance& work) {
   try {
     if (!connection_) connection_.emplace(database_, db::Session::recording);
-    count_stored(work(*connection_));
+    count_swept(work(*connection_));
   } catch (const DatabaseError& e) {
     if (e.connection_lost()) connection_.reset();
     log::info("a batch of jobs is left for later", {{"error", e.what()}});
+  } catch (
+      const std::exception& e) {  // a fault of ours, which must not cost the others their outcomes
+    connection_.reset();
+    log::error("a batch of jobs is left for later", {{"error", e.what()}});
   }
   --unstored_;
 }
@@ -262,6 +267,7 @@ void Recorder::count(const std::vector<queue::Settled>& batch,
                      std::vector<job::ExecutionId> stored) {
   std::sort(stored.begin(), stored.end());
   const std::lock_guard lock(mutex_);
+  stored_outcomes_ += static_cast<long>(batch.size());
   for (const auto& settled : batch) {
     const auto result = settled.outcome.result;
     if (!std::binary_search(stored.begin(), stored.end(), settled.claim.execution_id)) {

@@ -56,15 +56,17 @@ class Recorder {
   // Thread-safe.
   bool record_in(db::Transaction& tx, const queue::Settled& settled) const;
   // Counts an outcome that was stored that way and committed.
-  void count_stored(long jobs = 1);
+  void count_stored();
+  // The same for jobs that were never claimed.
+  void count_swept(long jobs);
   const std::string& worker() const { return worker_; }
 
-  std::size_t unstored() const {
-    return unstored_;
-  }                                          // outcomes handed in and not yet in the database
+  // What was handed in and is not yet in the database: outcomes, claims, assistance.
+  std::size_t unstored() const { return unstored_; }
   bool gave_up() const { return gave_up_; }  // the database was lost with outcomes unstored
   Tally tally() const;
-  long stored() const;  // outcomes so far, those that the fence refused too
+  // Outcomes of claims so far, those that the fence refused too.
+  long stored() const { return stored_outcomes_; }
   // Gives up on what cannot be stored soon: the run must end.
   void hurry() { hurried_ = true; }
 
@@ -121,6 +123,7 @@ class Recorder {
 
   std::optional<db::Connection> connection_;  // used by the thread only
   std::atomic<std::size_t> unstored_{0};
+  std::atomic<long> stored_outcomes_{0};
   std::atomic<bool> gave_up_{false};
   std::atomic<bool> hurried_{false};
   std::jthread thread_;

@@ -14,26 +14,30 @@ int Sweep::batch(db::Connection& connection, const Backlog::Levels& levels, int 
   }
   db::Transaction tx(connection);
   auto held = queue::hold(tx, request);
+  auto positions = positions_;
   std::vector<queue::Settled> batch;
   batch.reserve(held.size());
   for (auto& one : held) {
-    positions_.advance(one.claim.job_type, request.priority, {one.scheduled_for, one.claim.id});
-    batch.push_back(run(std::move(one.claim)));
+    positions.advance(one.claim.job_type, request.priority, {one.scheduled_for, one.claim.id});
+    batch.push_back(run_at_once(parts_.handlers, parts_.clock, std::move(one.claim)));
   }
   if (!batch.empty()) queue::finish(tx, batch, parts_.worker);
   tx.commit();
   // Those who come late, and what was held by others, may lie behind.
-  if (static_cast<int>(batch.size()) < limit) positions_ = {};
+  positions_ = static_cast<int>(batch.size()) < limit ? Backlog() : std::move(positions);
   return static_cast<int>(batch.size());
 }
 
-queue::Settled Sweep::run(job::Claim claim) const {
+queue::Settled run_at_once(const handlers::Registry& handlers, const DatabaseClock& clock,
+                           job::Claim claim) {
   queue::Settled settled;
   settled.claim = std::move(claim);
-  settled.started_at = parts_.clock.now();
+  settled.started_at = clock.now();
   handlers::Context context;
-  settled.outcome = parts_.handlers.at(settled.claim.job_type)->run(settled.claim, context);
-  settled.finished_at = parts_.clock.now();
+  settled.outcome = settled.claim.expired
+                        ? job::expired_outcome()
+                        : handlers.at(settled.claim.job_type)->run(settled.claim, context);
+  settled.finished_at = clock.now();
   return settled;
 }
 

@@ -2,10 +2,8 @@
 // no fence: until the commit nothing has happened, and nobody else can have the rows.
 #pragma once
 
-#include <map>
 #include <string>
 
-#include "config/config.h"
 #include "db/connection.h"
 #include "handlers/handler.h"
 #include "queue/settle.h"
@@ -14,10 +12,13 @@
 
 namespace schedctl::run {
 
+// Runs a job of an in-process type, or finds it expired.
+queue::Settled run_at_once(const handlers::Registry& handlers, const DatabaseClock& clock,
+                           job::Claim claim);
+
 class Sweep {
  public:
   struct Parts {
-    const config::Config& config;
     const handlers::Registry& handlers;
     const DatabaseClock& clock;
     std::string worker;  // its name in the history
@@ -30,8 +31,6 @@ class Sweep {
   int batch(db::Connection& connection, const Backlog::Levels& levels, int limit);
 
  private:
-  queue::Settled run(job::Claim claim) const;
-
   Parts parts_;
   Backlog positions_;  // how far this sweep has come
 };

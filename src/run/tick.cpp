@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "db/migrate.h"
@@ -114,6 +115,8 @@ std::vector<std::string> claimable_types(const config::Config& config, const Tic
   std::vector<std::string> types = options.job_types;
   if (types.empty())
     for (const auto& [type, handler] : config.handlers) types.push_back(type);
+  std::sort(types.begin(), types.end());
+  types.erase(std::unique(types.begin(), types.end()), types.end());
   for (const auto& type : types)
     if (!config.handlers.contains(type)) {
       std::vector<std::string> known;

@@ -41,8 +41,11 @@ std::uint64_t setting(const char* variable, std::uint64_t otherwise) {
 }
 
 // Most kills fall into the start and the first claims of a run, some into the midst of its work.
-std::chrono::milliseconds draw_lifetime(Dice& dice) {
-  constexpr double shortest = 5, longest = 400, usual = 100;
+// Longer the more runs were killed: on a busy machine, or under a sanitizer, a short life ends
+// before anything is done.
+std::chrono::milliseconds draw_lifetime(Dice& dice, int killed) {
+  constexpr double shortest = 5;
+  const double usual = 100 * (1 + killed / 100.0), longest = 4 * usual;
   const double drawn = std::exponential_distribution<>(1 / usual)(dice);
   return std::chrono::milliseconds(std::lround(std::min(shortest + drawn, longest)));
 }
@@ -61,7 +64,7 @@ class Station {
         dice_(dice),
         state_(host.folder / fmt::format("state-{}", number)),
         env_{fmt::format("SCHEDCTL_HOST=host-{}", number), "SCHEDCTL_STATE_DIR=" + state_} {
-    start();
+    start(0);
   }
 
   const Process& run() const { return *run_; }
@@ -76,7 +79,7 @@ class Station {
       ++toll.killed;
     else
       check_done(end), ++toll.ended;
-    start();
+    start(toll.killed);
   }
 
   // What runs may end in peace, and one more run finds nothing left to do.
@@ -86,9 +89,9 @@ class Station {
   }
 
  private:
-  void start() {
+  void start(int killed) {
     run_.emplace(host_.start({"process"}, env_));
-    kill_at_ = Clock::now() + draw_lifetime(dice_);
+    kill_at_ = Clock::now() + draw_lifetime(dice_, killed);
   }
   static void check_done(const ProcessResult& end) {
     INFO(end.err);

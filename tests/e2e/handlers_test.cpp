@@ -86,7 +86,7 @@ TEST_SUITE("e2e::process [db]") {
     Host host("[retry]\nmax_retries = 0\n");
     host.handler("deaf",
                  "trap 'echo asked >>asked' TERM; echo $$ >deaf.pid\nwhile :; do sleep 0.05; done",
-                 "timeout = \"500ms\"\nkill_grace = \"300ms\"");
+                 "timeout = \"1s\"\nkill_grace = \"1s\"");
     const auto job = host.enqueue("deaf");
 
     CHECK(host.process().exit_code == 0);
@@ -96,7 +96,7 @@ TEST_SUITE("e2e::process [db]") {
     CHECK(host.read("asked") == "asked\n");
     CHECK(!alive(std::stoi(host.await_line("deaf.pid"))));
     CHECK(execution(host, "signal") == "9");
-    CHECK(execution(host, "duration_ms between 750 and 2500") == "t");
+    CHECK(execution(host, "duration_ms between 1950 and 4000") == "t");
   }
 
   TEST_CASE("a missing program makes a job dead at once, and says which") {

@@ -53,6 +53,15 @@ TEST_SUITE("e2e::process [db]") {
     CHECK(host.count("job_executions") == 0);
   }
 
+  TEST_CASE("a type that is named twice is one type") {
+    Host host;
+    host.enqueue_many("noop", 10);
+
+    host.tick({"--type", "noop", "--type", "noop"});
+
+    CHECK(host.count("job_executions where status = 'completed'") == 10);
+  }
+
   TEST_CASE("--limit ends a run after so many jobs, the most urgent ones") {
     Host host;
     host.enqueue_many("noop", 5);

@@ -64,7 +64,8 @@ TEST_SUITE("e2e::process [db]") {
         "\"300ms\"\n");
     // Quick ones make the run claim ahead; then one hangs.
     host.handler("mixed",
-                 "echo x >>begun; [ $(wc -l <begun) -eq 30 ] || exit 0\n"
+                 "echo x >>begun; n=0; while read -r line; do n=$((n + 1)); done <begun\n"
+                 "[ $n -eq 30 ] || exit 0\n"
                  "echo $$ >hanging; exec sleep 30");
     host.enqueue_many("mixed", 100);
     auto run = host.start_process();

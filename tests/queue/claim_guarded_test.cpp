@@ -156,6 +156,33 @@ TEST_SUITE("queue::claim_guarded [db]") {
     CHECK(queue.claim(5).empty());
   }
 
+  TEST_CASE("two types bring no more than one job of a group, also from behind a long line") {
+    Queue queue;
+    queue.database.query(
+        "insert into job_queue (job_type, group_key, scheduled_for) "
+        "select 'y', 'busy', $1::timestamptz from generate_series(1, 600)",
+        {past});
+    REQUIRE(queue.claim({"y"}, {no_limit}, 1) == Ids{1});
+    const auto first = queue.add("x", "g", past + 1s);
+    queue.add("y", "g", past + 2s);
+
+    CHECK(queue.claim({"x", "y"}, {no_limit, no_limit}, 3) == Ids{first});
+  }
+
+  TEST_CASE("a definition's long line at its limit does not hide what is behind it") {
+    Queue queue;
+    const auto full = queue.add_definition("full", 1);
+    queue.database.query(
+        "insert into job_queue (job_type, definition_id, limited, scheduled_for) "
+        "select 'x', $1::bigint, true, $2::timestamptz from generate_series(1, 700)",
+        {full, past});
+    const auto behind = queue.add("x", "g", past + 1s);
+
+    CHECK(queue.claim(1) == Ids{1});
+    CHECK(queue.claim(1) == Ids{behind});
+    CHECK(queue.claim(1).empty());
+  }
+
   TEST_CASE("many groups are claimed in order, each job once") {
     Queue queue;
     queue.database.query(

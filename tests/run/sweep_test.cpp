@@ -27,7 +27,7 @@ struct Sweeper {
   handlers::Registry handlers = handlers::make_handlers(config);
   DatabaseClock clock{past + 1h};
   db::Connection connection = database.connect(db::Session::claiming);
-  run::Sweep sweep{{config, handlers, clock, "host:1"}};
+  run::Sweep sweep{{handlers, clock, "host:1"}};
 };
 
 }  // namespace

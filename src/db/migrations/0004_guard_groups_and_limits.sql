@@ -35,6 +35,17 @@ create index job_queue_lanes
   on job_queue (job_type, priority desc, (coalesce('group ' || group_key, 'definition ' || definition_id, '')),
                 scheduled_for, id)
   where claim_class = 1 and status = 'pending';
--- At most one job of a group runs, whoever claims it.
+-- At most one job of a group runs, whoever claims it. Versions before this one did not see to that.
+do $$
+declare
+  busy text := (select group_key from job_queue where group_key is not null and locked_by is not null
+                 group by group_key having count(*) > 1 limit 1);
+begin
+  if busy is not null then
+    raise exception using errcode = '55000', message =
+      'two jobs of group ' || to_json(busy) || ' are running: wait until they have ended, or end them with the version that '
+      || 'started them (schedctl cleanup-stuck), then migrate again';
+  end if;
+end $$;
 create unique index job_queue_group on job_queue (group_key) where group_key is not null and locked_by is not null;
 create index job_queue_limited on job_queue (job_type, definition_id) where limited and locked_by is not null;

@@ -1,6 +1,8 @@
 -- A pause of the whole installation: while it holds, runs claim nothing. It is one row of settings, so that it is seen
 -- whole or not at all.
 
+delete from settings where key = 'paused';  -- not written by any version before this one
+
 create view current_pause as
 select coalesce((pause ->> 'since')::timestamptz, updated_at) as paused_since,
        (pause ->> 'until')::timestamptz as paused_until,
