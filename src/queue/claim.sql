@@ -21,7 +21,8 @@ update job_queue
          and (q.scheduled_for, q.id) > (level.after_time, level.after_id)
        order by q.scheduled_for, q.id limit $4::integer for update skip locked) as due
     order by due.scheduled_for, due.id limit $4::integer))
-returning ctid as place, id, execution_id, attempts, interruptions, max_attempts, attempts_base, scheduled_for, job_type, timeout_ms,
+returning ctid as place, id, execution_id, attempts, interruptions, max_attempts, attempts_base, scheduled_for, job_type,
+          timeout_ms,
           coalesce(expires_at <= $1::timestamptz, false) as expired, slot,
           case when $9::boolean then (extract(epoch from created_at) * 1000000)::bigint end as created_us,
           case when $9::boolean then payload end as payload

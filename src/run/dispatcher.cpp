@@ -14,13 +14,14 @@ constexpr auto refresh_interval = 1s;
 // Jobs that wait for jobs of other runs: nobody tells when those end.
 constexpr auto blocked_interval = 250ms;
 // A killed client's session ends within client_connection_check_interval.
-constexpr auto patience_with_others = 2s;
+constexpr auto patience_with_others = 1s;
 // So long a job that was interrupted before has the run to itself; what kills its worker does it
 // soon.
 constexpr auto alone_for = 5s;
 constexpr auto lock_not_available = "55P03";
 constexpr int in_process_batch = 2000;
-constexpr std::size_t max_unstored = 4000;  // two batches: one being stored, one being made
+constexpr int claim_batch = 1000;
+constexpr std::size_t max_unstored = 2000;  // two batches: one being stored, one being made
 // So much work may lie ready for a place: short enough that nobody else waits for it, long enough
 // to hide a claim.
 constexpr std::chrono::microseconds look_ahead = 50ms;
@@ -137,7 +138,7 @@ bool Dispatcher::step_in_process() {
   if (levels.empty()) return false;
   if (levels[0].claim_class == queue::ClaimClass::open && sweep(levels)) return true;
   if (parts_.recorder.unstored() >= max_unstored) return false;
-  auto claims = claim(Kind::in_process, within_limit(in_process_batch));
+  auto claims = claim(Kind::in_process, within_limit(claim_batch));
   if (claims.empty()) return false;
   run_in_process(std::move(claims));
   return true;
