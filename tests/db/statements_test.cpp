@@ -137,8 +137,8 @@ TEST_SUITE("db::statements [db]") {
                mode);
       CAPTURE(mode);
       INFO(text);
-      for (const auto* index : {"job_queue_due", "job_queue_lanes", "job_queue_group",
-                                "job_queue_limited", "Tid Scan"})
+      for (const auto* index :
+           {"job_queue_due", "job_queue_lanes", "job_queue_group", "job_queue_limited", "Tid Scan"})
         CHECK(has(text, index));
       CHECK_FALSE(has(text, "Seq Scan on job_queue"));
     }

@@ -56,8 +56,8 @@ void settle_together(run::Recorder& recorder, const std::vector<queue::Settled>&
     claims.push_back(settled.claim);
     ends.emplace(settled.claim.execution_id, settled);
   }
-  recorder.run_and_settle(
-      std::move(claims), [ends](const job::Claim& claim) { return ends.at(claim.execution_id); });
+  recorder.run_and_settle(std::move(claims),
+                          [ends](const job::Claim& claim) { return ends.at(claim.execution_id); });
 }
 
 }  // namespace
@@ -70,8 +70,8 @@ TEST_SUITE("run::recorder [db]") {
 
     recorder.settle(ended(plain));
     settle_together(recorder, {ended(broken, failed()), ended(skipped, job::expired_outcome()),
-                     ended(snoozed, {.result = Result::snoozed}),
-                     ended(cut, {.result = Result::interrupted})});
+                               ended(snoozed, {.result = Result::snoozed}),
+                               ended(cut, {.result = Result::interrupted})});
     wait_until_stored();
 
     CHECK(executions() == "completed failed skipped snoozed interrupted");
@@ -107,8 +107,9 @@ TEST_SUITE("run::recorder [db]") {
     const auto good = test::claim_new(database), bad = test::claim_new(database),
                other = test::claim_new(database);
 
-    settle_together(recorder, {ended(good, {.json = "{\"n\":1}"}),
-                     ended(bad, {.json = "{\"n\":\"\\u0000\"}"}), ended(other, failed())});
+    settle_together(
+        recorder, {ended(good, {.json = "{\"n\":1}"}), ended(bad, {.json = "{\"n\":\"\\u0000\"}"}),
+                   ended(other, failed())});
     wait_until_stored();
 
     CHECK(executions() == "completed completed failed");
