@@ -60,6 +60,10 @@ void add_process(CLI::App& app, Program& program) {
       ->add_option("--max-runtime", program.overrides.max_runtime, "How long new jobs are claimed")
       ->type_name("DURATION");
   command
+      ->add_option("--linger", program.overrides.linger,
+                   "Stay at least so long, and run jobs the moment they are enqueued or fall due")
+      ->type_name("DURATION");
+  command
       ->add_option("--concurrency", program.overrides.concurrency,
                    "How many handlers run at a time")
       ->type_name("N");

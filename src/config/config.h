@@ -126,6 +126,7 @@ struct Overrides {
   std::optional<std::string> log_level;    // --log-level
   std::optional<std::string> lock_file;    // --lock-file
   std::optional<std::string> max_runtime;  // --max-runtime
+  std::optional<std::string> linger;       // --linger
   std::optional<std::string> concurrency;  // --concurrency
 };
 

@@ -113,6 +113,7 @@ void apply_flags(const Overrides& overrides, Sections& sections) {
   Section& process = *sections.find("process");
   apply_flag("--lock-file", overrides.lock_file, process, "lock_file", as_path);
   apply_flag("--max-runtime", overrides.max_runtime, process, "max_runtime", as_text);
+  apply_flag("--linger", overrides.linger, process, "linger", as_text);
   apply_flag("--concurrency", overrides.concurrency, process, "max_concurrent_jobs", as_integer);
 }
 

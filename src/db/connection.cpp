@@ -237,6 +237,19 @@ void Connection::sever() noexcept {
   if (const int fd = PQsocket(impl_->raw); fd >= 0) shutdown(fd, SHUT_RDWR);
 }
 
+// Not by libpqxx, which hands them on one by one to objects that it calls back.
+int Connection::take_notifications() {
+  if (PQconsumeInput(impl_->raw) == 0)
+    throw DatabaseError(ExitCode::temporary, "database: " + first_line(PQerrorMessage(impl_->raw)),
+                        "", true);
+  int count = 0;
+  while (PGnotify* one = PQnotifies(impl_->raw)) {
+    PQfreemem(one);
+    ++count;
+  }
+  return count;
+}
+
 void check_url(const std::string& url, const std::string& origin) { parse_url(url, origin); }
 
 }  // namespace schedctl::db

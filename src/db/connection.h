@@ -48,6 +48,9 @@ class Connection {
   // Breaks the socket, so that a thread that waits in a statement gets an error at once.
   // Thread-safe.
   void sever() noexcept;
+  // How many notifications have arrived since the last call; never waits. Not within a transaction.
+  // Throws DatabaseError when the connection is lost.
+  int take_notifications();
   const config::Database& database() const;
 
  private:

@@ -18,6 +18,9 @@ bool holds(const Backlog::Levels& levels, const queue::Level& level) {
 
 void Backlog::replace(Levels found, Time now) {
   levels_ = std::move(found);
+  next_due_.reset();
+  for (const auto& level : levels_)
+    if (level.first > now) next_due_ = std::min(next_due_.value_or(level.first), level.first);
   std::erase_if(levels_, [&](const queue::Level& level) { return level.first > now; });
   positions_.clear();
 }

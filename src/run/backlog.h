@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,11 @@ class Backlog {
  public:
   using Levels = std::vector<queue::Level>;
 
-  // What a look into the queue has found; what is not due at `now` is left out.
+  // What a look into the queue has found; what is not due at `now` is left out, but for its time.
   void replace(Levels found, Time now);
+  // When the next level falls due, as far as the last look could tell: nothing is known of what
+  // waits behind jobs that are due.
+  std::optional<Time> next_due() const { return next_due_; }
   bool empty() const { return levels_.empty(); }
 
   // The levels of the highest priority among those that `eligible` admits; all of one class,
@@ -41,6 +45,7 @@ class Backlog {
 
   Levels levels_;  // most urgent first
   std::map<Key, queue::Position> positions_;
+  std::optional<Time> next_due_;
 };
 
 }  // namespace schedctl::run

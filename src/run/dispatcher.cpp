@@ -11,6 +11,7 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
 constexpr auto refresh_interval = 1s;
+constexpr auto first_idle_interval = 250ms;
 // Jobs that wait for jobs of other runs: nobody tells when those end.
 constexpr auto blocked_interval = 250ms;
 // A killed client's session ends within client_connection_check_interval.
@@ -32,7 +33,8 @@ constexpr long max_look_ahead = 32;
 Dispatcher::Dispatcher(Parts parts, Backlog::Levels levels)
     : parts_(std::move(parts)),
       sweep_({parts_.handlers, parts_.clock, parts_.recorder.worker()}),
-      assistant_(std::make_shared<Sweep>(sweep_)) {
+      assistant_(std::make_shared<Sweep>(sweep_)),
+      began_(Clock::now()) {
   look_at(std::move(levels));
 }
 
@@ -43,8 +45,7 @@ bool Dispatcher::step() {
     nothing_due_ = true;
     return false;
   }
-  if (stale_.exchange(false) || Clock::now() - refreshed_ > refresh_interval || may_retry_blocked())
-    refresh();
+  if (must_look()) refresh();
   const bool lately = Clock::now() - parts_.pool.oldest_start() < alone_for;
   if (alone_ && !parts_.pool.idle() && lately) return false;
   alone_ = false;
@@ -66,6 +67,37 @@ bool Dispatcher::step() {
   }
   refresh();
   return true;
+}
+
+bool Dispatcher::must_look() {
+  if (stale_.exchange(false)) return true;
+  if (backlog_.empty() && news_.exchange(false)) return true;
+  return falls_due() || Clock::now() - refreshed_ > patience() || may_retry_blocked();
+}
+
+bool Dispatcher::falls_due() const {
+  const auto next = backlog_.next_due();
+  return next && *next <= parts_.clock.now();
+}
+
+// Who lingers is told of new jobs, but not by statements that began before it could be seen,
+// however late they are committed: these grow fewer with time. Nobody tells of what fails here and
+// waits for its next attempt; look_again() sees it when nothing runs any more.
+Clock::duration Dispatcher::patience() const {
+  const auto& process = parts_.config.process;
+  if (process.linger.count() == 0 || !nothing_due_ || !parts_.pool.idle()) return refresh_interval;
+  const Clock::duration longest = process.poll_interval;
+  return std::min(longest, std::max<Clock::duration>(refreshed_ - began_, first_idle_interval));
+}
+
+std::chrono::milliseconds Dispatcher::rest() const {
+  if (limit_reached()) return refresh_interval;
+  const auto left = [](auto duration) {
+    return std::max(std::chrono::ceil<std::chrono::milliseconds>(duration), 0ms);
+  };
+  const auto quiet = left(refreshed_ + patience() - Clock::now());
+  const auto next = backlog_.next_due();
+  return next ? std::min(quiet, left(*next - parts_.clock.now())) : quiet;
 }
 
 // The look has found due jobs and the claim none. Whoever has locked them may be about to complete

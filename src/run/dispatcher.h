@@ -52,6 +52,14 @@ class Dispatcher {
 
   // Others have put jobs back: the next step looks at the queue afresh. Thread-safe.
   void look_soon() { stale_ = true; }
+  // Jobs have been enqueued: the next step that has nothing else to hand out looks for them.
+  // Thread-safe.
+  void hear_of_jobs() { news_ = true; }
+
+  // No more jobs may be claimed.
+  bool limit_reached() const { return parts_.limit && claimed_ >= *parts_.limit; }
+  // When step() had nothing to do: so long none is needed, unless something ends or is heard of.
+  std::chrono::milliseconds rest() const;
 
  private:
   // Which jobs: run by the pool; run by it with nothing beside them, because they were interrupted
@@ -69,11 +77,13 @@ class Dispatcher {
   std::vector<queue::Claimed> claim_open(queue::ClaimRequest request);
   std::vector<queue::Claimed> claim_guarded(queue::ClaimRequest request,
                                             queue::ClaimClass claim_class);
+  bool must_look();
+  bool falls_due() const;
   bool may_retry_blocked() const;
+  std::chrono::steady_clock::duration patience() const;
   bool held_by_others();
   void refresh();
   void look_at(Backlog::Levels levels);
-  bool limit_reached() const { return parts_.limit && claimed_ >= *parts_.limit; }
   int within_limit(int want) const;
   void run_in_process(std::vector<job::Claim> claims);
 
@@ -81,6 +91,7 @@ class Dispatcher {
   Backlog backlog_;
   Sweep sweep_;
   std::shared_ptr<Sweep> assistant_;  // works on the recorder's thread, which outlives this object
+  const std::chrono::steady_clock::time_point began_;
   std::chrono::steady_clock::time_point refreshed_;
   std::chrono::steady_clock::time_point interrupted_again_;  // not to be tried before
   bool alone_ = false;  // what runs was interrupted before: nothing else may start beside it
@@ -90,6 +101,7 @@ class Dispatcher {
   std::optional<std::chrono::steady_clock::time_point> held_since_;
   long stored_before_ = 0;  // outcomes, when the levels were read
   std::atomic<bool> stale_{false};
+  std::atomic<bool> news_{false};
   bool fresh_ = true;  // nothing was claimed from the levels since they were read
   long claimed_ = 0;
   long looked_at_ = 0;  // claimed_ when last looked again

@@ -1,8 +1,15 @@
 #include "run/heartbeat.h"
 
 #include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <system_error>
+
+#include "queue/listen.h"
 #include "util/log.h"
 
 namespace schedctl::run {
@@ -37,13 +44,18 @@ Heartbeat::Heartbeat(const config::Config& config, queue::Registration registrat
       registration_(std::move(registration)),
       renewal_(renewal),
       hooks_(std::move(hooks)),
-      watch_(registration_.host, registration_.boot_id) {
+      watch_(registration_.host, registration_.boot_id),
+      wants_jobs_(config.process.linger.count() > 0),
+      stop_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!stop_event_) throw std::system_error(errno, std::generic_category(), "eventfd");
   connection_.emplace(config.database, db::Session::heartbeat);
   registration_.local_address = connection_->local_address();
   const auto asked = Clock::now();
   db::Transaction tx(*connection_, db::autocommit);
   worker_ = queue::register_worker(tx, registration_);
   acknowledge(asked);
+  if (wants_jobs_) queue::listen(tx, worker_);
+  listening_ = wants_jobs_;
 }
 
 void Heartbeat::start() {
@@ -81,25 +93,37 @@ void Heartbeat::acknowledge(Clock::time_point asked) {
 }
 
 void Heartbeat::run(std::stop_token stop) {
-  auto next_renewal = Clock::now() + renew_interval;
+  const std::stop_callback wake(stop, [this] { eventfd_write(stop_event_.get(), 1); });
+  next_renewal_ = Clock::now() + renew_interval;
   while (!stop.stop_requested() && !lost_) {
-    {
-      std::unique_lock lock(mutex_);
-      const auto pause = connection_ ? look_interval : reconnect_interval;
-      wake_.wait_for(lock, stop, pause, [] { return false; });
-    }
-    if (stop.stop_requested()) return;
     try {
-      if (connection_ && Clock::now() < next_renewal) {
-        look_after_the_dead();
-        continue;
-      }
-      if (!connection_ && !reconnect()) continue;
-      renew();
-      next_renewal = Clock::now() + renew_interval;
+      rest(stop);
+      if (!stop.stop_requested()) beat();
     } catch (const std::exception& e) {
       after_failure(e);
     }
+  }
+}
+
+void Heartbeat::beat() {
+  if (connection_ && Clock::now() < next_renewal_) return look_after_the_dead();
+  if (!connection_ && !reconnect()) return;
+  renew();
+  next_renewal_ = Clock::now() + renew_interval;
+}
+
+// Until the next beat. Notifications are handed on at once; some have come with the answers to the
+// last statements, and then the socket says nothing of them.
+void Heartbeat::rest(const std::stop_token& stop) {
+  const auto end = Clock::now() + (connection_ ? look_interval : reconnect_interval);
+  const bool listening = connection_ && listening_;
+  while (!stop.stop_requested()) {
+    if (listening && connection_->take_notifications() > 0) hooks_.enqueued();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+    if (left.count() <= 0) return;
+    pollfd fds[] = {{stop_event_.get(), POLLIN, 0},
+                    {listening ? connection_->socket() : -1, POLLIN, 0}};
+    poll(fds, 2, static_cast<int>(left.count()));
   }
 }
 
@@ -130,6 +154,10 @@ void Heartbeat::renew() {
   if (!queue::renew(tx, worker_, config_.recovery.lease))
     return give_up("this worker was declared dead");
   acknowledge(asked);
+  if (listening_ && !wants_jobs_) {
+    queue::unlisten(tx, worker_);
+    listening_ = false;
+  }
   if (const auto wanted = queue::cancelled(tx, worker_); !wanted.empty()) hooks_.cancelled(wanted);
 }
 
@@ -149,8 +177,11 @@ bool Heartbeat::reconnect() {
     case queue::Relock::done:
       break;
   }
+  if (wants_jobs_) queue::listen(tx, worker_);
+  listening_ = wants_jobs_;
   connection_.emplace(std::move(fresh));
   acknowledge(asked);
+  if (listening_) hooks_.enqueued();  // nobody told us while there was no session
   return true;
 }
 

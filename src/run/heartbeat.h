@@ -5,10 +5,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -16,6 +14,7 @@
 #include "config/config.h"
 #include "queue/worker.h"
 #include "run/death.h"
+#include "util/private_file.h"
 
 namespace schedctl::run {
 
@@ -33,12 +32,14 @@ class Heartbeat {
  public:
   struct Hooks {
     std::function<void(const std::vector<job::ExecutionId>&)>
-        cancelled;                  // somebody wants these stopped
-    std::function<void()> rescued;  // jobs of a dead worker are due again
-    std::function<void()> lost;     // all claims are lost: stop everything
+        cancelled;                   // somebody wants these stopped
+    std::function<void()> rescued;   // jobs of a dead worker are due again
+    std::function<void()> enqueued;  // there may be jobs; only of a worker that lingers
+    std::function<void()> lost;      // all claims are lost: stop everything
   };
 
-  // Connects and registers the worker. Throws DatabaseError.
+  // Connects and registers the worker; with process.linger it listens for jobs. Throws
+  // DatabaseError.
   Heartbeat(const config::Config& config, queue::Registration registration, RenewalClock& renewal,
             Hooks hooks);
   // Stops and removes the worker, if it has no jobs left.
@@ -49,6 +50,8 @@ class Heartbeat {
   // Starts the thread; the hooks may be called from now on, until stop() has returned.
   void start();
   void stop();
+  // No jobs are wanted any more: at the next renewal, their notifications end. Thread-safe.
+  void stop_listening() { wants_jobs_ = false; }
 
   job::WorkerId worker() const { return worker_; }
   bool lost() const { return lost_; }
@@ -57,6 +60,8 @@ class Heartbeat {
 
  private:
   void run(std::stop_token stop);
+  void rest(const std::stop_token& stop);
+  void beat();
 
   void renew();
   void look_after_the_dead();
@@ -76,8 +81,10 @@ class Heartbeat {
   bool server_down_ = false;
   std::optional<std::chrono::steady_clock::time_point> lost_at_;  // when the session was lost
   std::atomic<std::chrono::steady_clock::time_point> acknowledged_;
-  std::mutex mutex_;
-  std::condition_variable_any wake_;
+  std::chrono::steady_clock::time_point next_renewal_;
+  std::atomic<bool> wants_jobs_;
+  bool listening_ = false;
+  Fd stop_event_;
   std::jthread thread_;  // last: ends first
 };
 

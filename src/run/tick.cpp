@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <thread>
+#include <chrono>
 
 #include "db/migrate.h"
 #include "queue/look.h"
@@ -19,6 +19,8 @@
 
 namespace schedctl::run {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 // Missing tables or columns mean a schema that this binary cannot use: say which, and what mends
 // it.
@@ -55,7 +57,7 @@ ExitCode paused_tick(const queue::Pause& pause, const Pass& pass, db::Connection
 }
 
 ExitCode locked_tick(const config::Config& config, const TickOptions& options,
-                     HostLock& host_lock) {
+                     Clock::time_point start, HostLock& host_lock) {
   const auto types = claimable_types(config, options);
   db::Connection connection(config.database, db::Session::claiming);
   if (connection.in_recovery()) {
@@ -77,24 +79,25 @@ ExitCode locked_tick(const config::Config& config, const TickOptions& options,
     return queue::levels(tx, types);
   };
   auto waiting = levels();
-  if (pass.suspects && !any_due(waiting, clock.now()) &&
+  const bool lingers = config.process.linger.count() > 0;  // then it works also when nothing is due
+  if (pass.suspects && !lingers && !any_due(waiting, clock.now()) &&
       rescue_dead(connection, config).rescued > 0)
     waiting = levels();
   auto code = ExitCode::ok;
-  const bool due = any_due(waiting, clock.now()) && signals::count() == 0;
-  if (due)
-    code = work({config, options, types, clock, seen.installation}, connection, std::move(waiting),
-                host_lock);
-  if (due || seen.first_of_hour) prune(connection, config.retention, clock);
+  const bool works = (lingers || any_due(waiting, clock.now())) && signals::count() == 0;
+  const auto window_end = start + std::max(config.process.max_runtime, config.process.linger);
+  if (works)
+    code = work({config, options, types, clock, seen.installation, window_end}, connection,
+                std::move(waiting), host_lock);
+  if (works || seen.first_of_hour) prune(connection, config.retention, clock);
   return code;
 }
 
 }  // namespace
 
 ExitCode tick(const config::Config& config, const TickOptions& options) {
+  const auto start = Clock::now();
   signals::install();
-  if (config.process.linger.count() > 0)
-    throw ConfigError("process.linger: this version cannot linger: remove it, or set it to \"0s\"");
   std::string holder;
   auto host_lock = HostLock::take(config.process.lock_file, holder);
   if (!host_lock) {
@@ -103,7 +106,7 @@ ExitCode tick(const config::Config& config, const TickOptions& options) {
   }
   auto code = ExitCode::ok;
   try {
-    code = locked_tick(config, options, *host_lock);
+    code = locked_tick(config, options, start, *host_lock);
   } catch (const Error& e) {
     if (signals::count() == 0) throw;
     log::error("stopped by a signal; before that", {{"error", e.what()}});

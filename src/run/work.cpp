@@ -24,6 +24,10 @@ using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 using handlers::StopReason;
 
+// Whatever matters wakes us; these are for the safety of the lease and for what nobody tells.
+constexpr std::chrono::milliseconds working_wait = 100ms;
+constexpr std::chrono::milliseconds idle_wait = 1s;
+
 // One page that the reapers share with us.
 class SharedRenewal {
  public:
@@ -78,6 +82,11 @@ class Worker {
                           dispatcher_.look_soon();
                           signals::wake();
                         },
+                    .enqueued =
+                        [this] {
+                          dispatcher_.hear_of_jobs();
+                          signals::wake();
+                        },
                     .lost = [this] { stop_lost(); }}),
         recorder_(
             order.config.database, heartbeat_.worker(),
@@ -88,6 +97,8 @@ class Worker {
         dispatcher_({order.config, registry_, order.clock, connection, recorder_, pool_,
                      order.installation, heartbeat_.worker(), order.job_types, order.options.limit},
                     std::move(levels)) {
+    // What was enqueued between the look and the registration was told to nobody.
+    if (lingers()) dispatcher_.look_soon();
     heartbeat_.start();
   }
   ~Worker() { heartbeat_.stop(); }
@@ -97,6 +108,7 @@ class Worker {
   ExitCode run(HostLock& host_lock);
 
  private:
+  bool lingers() const { return order_.config.process.linger.count() > 0; }
   int threads() const {
     const bool external =
         std::any_of(order_.job_types.begin(), order_.job_types.end(),
@@ -112,7 +124,11 @@ class Worker {
     return signals::count() > 0 || heartbeat_.lost() || recorder_.gave_up() || pool_.starved() ||
            Clock::now() > heartbeat_.safe_until();
   }
-  void claim_until(Clock::time_point window_end);
+  void claim_until_window_end();
+  bool idle() const {
+    return dispatcher_.nothing_due() && pool_.idle() && recorder_.unstored() == 0;
+  }
+  void wait_idle();
   void finish();
   ExitCode result() const;
 
@@ -129,8 +145,8 @@ class Worker {
 };
 
 ExitCode Worker::run(HostLock& host_lock) {
-  const auto& process = order_.config.process;
-  claim_until(Clock::now() + std::max(process.max_runtime, process.linger));
+  claim_until_window_end();
+  heartbeat_.stop_listening();
   pool_.give_back_queued();
   // The lock guards claiming, not running: the next run of this host may claim while long handlers
   // go on here.
@@ -140,15 +156,17 @@ ExitCode Worker::run(HostLock& host_lock) {
 }
 
 // A fault of the database ends the claiming, not what runs: that has a connection of its own.
-void Worker::claim_until(Clock::time_point window_end) {
+void Worker::claim_until_window_end() {
   try {
-    while (!must_stop() && Clock::now() < window_end) {
+    while (!must_stop() && Clock::now() < order_.window_end) {
       if (dispatcher_.step()) continue;
-      if (dispatcher_.nothing_due() && pool_.idle() && recorder_.unstored() == 0) {
-        if (!dispatcher_.look_again()) return;
+      if (!idle()) {
+        signals::wait(std::min(working_wait, dispatcher_.rest()));
         continue;
       }
-      signals::wait(100ms);
+      if (dispatcher_.look_again()) continue;
+      if (!lingers() || dispatcher_.limit_reached()) return;
+      wait_idle();
     }
   } catch (const Error& e) {
     claim_error_ = e;
@@ -156,6 +174,13 @@ void Worker::claim_until(Clock::time_point window_end) {
     claim_error_ = Error(ExitCode::internal, e.what());
   }
   if (claim_error_) log::info("no more claims in this run", {{"error", claim_error_->what()}});
+}
+
+// Other runs of this host may have the places meanwhile.
+void Worker::wait_idle() {
+  pool_.release_idle();
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(order_.window_end - Clock::now());
+  signals::wait(std::clamp(std::min(left, dispatcher_.rest()), 0ms, idle_wait));
 }
 
 // Waits for what runs. After a signal it gets a grace, then TERM, then KILL; a second signal skips

@@ -1,7 +1,9 @@
 // Work: the part of a tick that is a worker: registered, with a heartbeat, places, reapers and a
-// recorder, until nothing is due and nothing runs, the window is over, or it must stop.
+// recorder, until nothing is due and nothing runs, unless it lingers, the window is over, or it
+// must stop.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@ struct WorkOrder {
   const std::vector<std::string>& job_types;
   const DatabaseClock& clock;
   std::string installation;
+  std::chrono::steady_clock::time_point window_end;  // of claiming
 };
 
 // `connection` is used for the claims; `levels` is what waits. Gives the host lock back when the
