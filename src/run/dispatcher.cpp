@@ -33,7 +33,7 @@ constexpr long max_look_ahead = 32;
 Dispatcher::Dispatcher(Parts parts, Backlog::Levels levels)
     : parts_(std::move(parts)),
       sweep_({parts_.handlers, parts_.clock, parts_.recorder.worker()}),
-      assistant_(std::make_shared<Sweep>(sweep_)),
+      second_sweep_(std::make_shared<Sweep>(sweep_)),
       began_(Clock::now()) {
   look_at(std::move(levels));
 }
@@ -181,8 +181,8 @@ bool Dispatcher::step_in_process() {
 bool Dispatcher::sweep(const Backlog::Levels& levels) {
   const int limit = within_limit(in_process_batch);
   if (!parts_.limit && parts_.recorder.unstored() == 0)
-    parts_.recorder.assist([levels, assistant = assistant_](db::Connection& connection) {
-      return assistant->batch(connection, levels, in_process_batch);
+    parts_.recorder.assist([levels, second = second_sweep_](db::Connection& connection) {
+      return second->batch(connection, levels, in_process_batch);
     });
   const int done = sweep_.batch(parts_.connection, levels, limit);
   parts_.recorder.count_swept(done);

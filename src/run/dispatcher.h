@@ -90,7 +90,8 @@ class Dispatcher {
   Parts parts_;
   Backlog backlog_;
   Sweep sweep_;
-  std::shared_ptr<Sweep> assistant_;  // works on the recorder's thread, which outlives this object
+  std::shared_ptr<Sweep>
+      second_sweep_;  // works on the recorder's thread, which outlives this object
   const std::chrono::steady_clock::time_point began_;
   std::chrono::steady_clock::time_point refreshed_;
   std::chrono::steady_clock::time_point interrupted_again_;  // not to be tried before
