@@ -166,7 +166,7 @@ TEST_SUITE("util::reaper") {
 
   TEST_CASE_FIXTURE(Fixture, "a fork bomb is ended") {
     if (::geteuid() != 0) return;  // as another user, so that its limit of processes holds
-    auto spec = shell("ulimit -p 400 || exit 9; f() { f & f & wait; }; f; f; sleep 1000");
+    auto spec = shell("ulimit -p 400 || exit 9; f() { f & f & wait; }; f & exec sleep 1000");
     spec.user = "nobody";
     spec.timeout = 500ms;
     spec.kill_grace = 100ms;
