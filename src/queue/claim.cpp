@@ -111,6 +111,14 @@ std::vector<Claimed> hold(db::Transaction& tx, const ClaimRequest& request) {
                      request);
 }
 
+std::vector<Claimed> hold_guarded(db::Transaction& tx, const ClaimRequest& request) {
+  tx.exec(sql::queue::lock_guarded);
+  tx.exec(sql::queue::plan_hold);
+  return read_claims(tx.exec(sql::queue::hold_guarded, request.now, request.limit,
+                             request.job_types, request.priority),
+                     request);
+}
+
 std::vector<Claimed> claim_guarded(db::Transaction& tx, const ClaimRequest& request,
                                    ClaimClass claim_class, const Limits& limits) {
   tx.exec(sql::queue::lock_guarded);

@@ -61,6 +61,11 @@ std::vector<Claimed> claim(db::Transaction& tx, const ClaimRequest& request);
 // have no token. For finish(), in the same transaction. Expired jobs are left out.
 std::vector<Claimed> hold(db::Transaction& tx, const ClaimRequest& request);
 
+// The same for jobs of groups of which none runs; several of a group come in the order in which
+// they must run, one after the other. Without positions. Waits for other callers of this function
+// and of claim_guarded(), and makes them wait until `tx` ends.
+std::vector<Claimed> hold_guarded(db::Transaction& tx, const ClaimRequest& request);
+
 // How many jobs of a type may run at once, over all hosts; none: any number.
 using Limits = std::vector<std::optional<int>>;
 

@@ -168,8 +168,15 @@ int Dispatcher::wanted() const {
 bool Dispatcher::step_in_process() {
   const auto levels = top_levels(Kind::in_process);
   if (levels.empty()) return false;
-  if (levels[0].claim_class == queue::ClaimClass::open && sweep(levels)) return true;
-  if (parts_.recorder.unstored() >= max_unstored) return false;
+  const auto claim_class = levels[0].claim_class;
+  if (claim_class != queue::ClaimClass::interrupted &&
+      std::none_of(levels.begin(), levels.end(),
+                   [&](const auto& level) { return has_limit(level); }) &&
+      sweep(levels))
+    return true;
+  // What the recorder runs is over with its batch: until that is stored, guarded jobs wait for it.
+  const auto bound = claim_class == queue::ClaimClass::open ? max_unstored : 1;
+  if (parts_.recorder.unstored() >= bound) return false;
   auto claims = claim(Kind::in_process, within_limit(claim_batch));
   if (claims.empty()) return false;
   run_in_process(std::move(claims));
@@ -179,19 +186,34 @@ bool Dispatcher::step_in_process() {
 // With a helper on the recorder's thread: two connections keep the server busy while one of them
 // waits for a commit or for us. False: what is left can only be claimed.
 bool Dispatcher::sweep(const Backlog::Levels& levels) {
-  const int limit = within_limit(in_process_batch);
-  if (!parts_.limit && parts_.recorder.unstored() == 0)
+  const bool guarded = levels[0].claim_class == queue::ClaimClass::guarded;
+  if (!guarded && !parts_.limit && parts_.recorder.unstored() == 0)
     parts_.recorder.assist([levels, second = second_sweep_](db::Connection& connection) {
       return second->batch(connection, levels, in_process_batch);
     });
-  const int done = sweep_.batch(parts_.connection, levels, limit);
+  const int limit = within_limit(in_process_batch);
+  const int done = sweep_here(levels, limit);
   parts_.recorder.count_swept(done);
   claimed_ += done;
   if (done > 0) {
     fresh_ = nothing_due_ = false;
     held_since_.reset();
   }
-  return done == limit;
+  return guarded ? done > 0 : done == limit;
+}
+
+int Dispatcher::sweep_here(const Backlog::Levels& levels, int limit) {
+  try {
+    return sweep_.batch(parts_.connection, levels, limit);
+  } catch (const DatabaseError& e) {
+    if (e.sqlstate() != lock_not_available) throw;
+    log::info("another run holds the lock of guarded claims for long");
+    return 0;
+  }
+}
+
+bool Dispatcher::has_limit(const queue::Level& level) const {
+  return parts_.config.handlers.at(level.job_type).concurrency_limit.has_value();
 }
 
 // The recorder outlives this object: the function may hold on to what outlives both.
@@ -208,11 +230,8 @@ void Dispatcher::run_in_process(std::vector<job::Claim> claims) {
 
 Backlog::Levels Dispatcher::top_levels(Kind kind) const {
   using queue::ClaimClass;
-  // What the recorder runs is over with its batch: guarded jobs wait until that is stored.
-  const bool storing = parts_.recorder.unstored() > 0;
   return backlog_.top([&](const queue::Level& level) {
-    if (parts_.handlers.at(level.job_type)->in_process())
-      return kind == Kind::in_process && (level.claim_class == ClaimClass::open || !storing);
+    if (parts_.handlers.at(level.job_type)->in_process()) return kind == Kind::in_process;
     return kind ==
            (level.claim_class == ClaimClass::interrupted ? Kind::interrupted : Kind::external);
   });
@@ -286,7 +305,8 @@ std::vector<queue::Claimed> Dispatcher::claim_guarded(queue::ClaimRequest reques
     if (e.sqlstate() != lock_not_available) throw;
     log::info("another run holds the lock of guarded claims for long");
   }
-  blocked_ = blocked_ || static_cast<int>(claimed.size()) < request.limit;
+  // Unless it is only that the levels are no longer what they were.
+  blocked_ = blocked_ || (fresh_ && static_cast<int>(claimed.size()) < request.limit);
   return claimed;
 }
 
@@ -297,8 +317,7 @@ void Dispatcher::refresh() {
 
 void Dispatcher::look_at(Backlog::Levels levels) {
   for (auto& level : levels)
-    if (level.claim_class == queue::ClaimClass::open &&
-        parts_.config.handlers.at(level.job_type).concurrency_limit)
+    if (level.claim_class == queue::ClaimClass::open && has_limit(level))
       level.claim_class = queue::ClaimClass::guarded;
   backlog_.replace(std::move(levels), parts_.clock.now());
   found_due_ = !backlog_.empty();

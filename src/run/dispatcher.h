@@ -69,6 +69,8 @@ class Dispatcher {
   bool step_external();
   bool step_in_process();
   bool sweep(const Backlog::Levels& levels);
+  int sweep_here(const Backlog::Levels& levels, int limit);
+  bool has_limit(const queue::Level& level) const;
   bool step_interrupted();
   int wanted() const;
   Backlog::Levels top_levels(Kind kind) const;

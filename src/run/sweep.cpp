@@ -12,8 +12,9 @@ int Sweep::batch(db::Connection& connection, const Backlog::Levels& levels, int 
     request.job_types.push_back(level.job_type);
     request.after.push_back(positions_.position(level.job_type, request.priority));
   }
+  const bool guarded = levels[0].claim_class == queue::ClaimClass::guarded;
   db::Transaction tx(connection);
-  auto held = queue::hold(tx, request);
+  auto held = guarded ? queue::hold_guarded(tx, request) : queue::hold(tx, request);
   auto positions = positions_;
   std::vector<queue::Settled> batch;
   batch.reserve(held.size());

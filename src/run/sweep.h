@@ -25,9 +25,10 @@ class Sweep {
   };
   explicit Sweep(Parts parts) : parts_(std::move(parts)) {}
 
-  // Up to `limit` open jobs of these levels, which are of one priority and of in-process types.
-  // Says how many; fewer than `limit`: others hold what is left, or it has expired. Throws
-  // DatabaseError: then nothing has happened, unless it was the commit whose answer got lost.
+  // Up to `limit` jobs of these levels, which are of one priority and class, open or guarded, and
+  // of in-process types without limits. Says how many; fewer than `limit`: what is left is held by
+  // others, waits for its group, or has expired. Throws DatabaseError: then nothing has happened,
+  // unless it was the commit whose answer got lost.
   int batch(db::Connection& connection, const Backlog::Levels& levels, int limit);
 
  private:

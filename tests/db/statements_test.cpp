@@ -176,6 +176,12 @@ TEST_SUITE("db::statements [db]") {
         INFO(finished);
         CHECK(has(held, "job_queue_due"));
         CHECK_FALSE(has(held, "Seq Scan"));
+        const auto of_groups = plan(connection, sql::queue::hold_guarded,
+                                    "'2021-01-01', 1000, '{x}', 5", mode, sql::queue::plan_hold);
+        INFO(of_groups);
+        CHECK(has(of_groups, "job_queue_due"));
+        CHECK(has(of_groups, "job_queue_group"));
+        CHECK_FALSE(has(of_groups, "Seq Scan"));
         CHECK(has(finished, "Tid Scan"));
         CHECK(has(finished, "Hash Join"));
       }

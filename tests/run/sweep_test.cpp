@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "support/claims.h"
 #include "support/database.h"
 #include "util/error.h"
 
@@ -65,6 +66,42 @@ TEST_SUITE("run::sweep [db]") {
     }
     CHECK(here.batch(10) == 3);
     CHECK(here.database.value("select count(*) from job_executions") == "4");
+  }
+
+  TEST_CASE("jobs of a group run one after the other, in their order, while none of it runs") {
+    Sweeper here;
+    for (const auto* group : {"a", "b", "a", "b", "a"})
+      here.database.query("select enqueue('noop', scheduled_for => '2020-01-01', group_key => $1)",
+                          {group});
+    here.database.query("select enqueue('other', scheduled_for => '2020-01-01', group_key => 'b')");
+    auto session = here.database.connect();
+    test::add_worker(session);
+    auto request = test::claim_request("other");
+    {
+      db::Transaction tx(session);
+      REQUIRE(
+          queue::claim_guarded(tx, request, queue::ClaimClass::guarded, {std::nullopt}).size() ==
+          1);
+      tx.commit();
+    }
+
+    CHECK(here.batch(10) == 3);
+
+    CHECK(here.database.value("select string_agg(job_queue_id::text, ' ' order by started_at, "
+                              "finished_at) from job_executions") == "1 3 5");
+    CHECK(here.database.value("select bool_and(started_at >= before) from (select started_at, "
+                              "lag(finished_at) over (order by started_at, finished_at) as before "
+                              "from job_executions) e where before is not null") == "t");
+    CHECK(here.database.value("select string_agg(id::text, ' ' order by id) from job_queue "
+                              "where job_type = 'noop'") == "2 4");
+  }
+
+  TEST_CASE("limited jobs are left to the claim that counts them") {
+    Sweeper here;
+    here.database.query(
+        "insert into job_queue (job_type, limited, scheduled_for) "
+        "values ('noop', true, '2020-01-01')");
+    CHECK(here.batch(10) == 0);
   }
 
   TEST_CASE("jobs of groups, expired ones and those that are not due are left alone") {
