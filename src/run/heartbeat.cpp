@@ -59,7 +59,7 @@ Heartbeat::Heartbeat(const config::Config& config, queue::Registration registrat
 }
 
 void Heartbeat::start() {
-  thread_ = std::jthread([this](std::stop_token stop) { run(stop); });
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
 
 void Heartbeat::stop() {
@@ -92,7 +92,7 @@ void Heartbeat::acknowledge(Clock::time_point asked) {
   renewal_ = boot_time() - std::chrono::nanoseconds(Clock::now() - asked).count();
 }
 
-void Heartbeat::run(std::stop_token stop) {
+void Heartbeat::run(const std::stop_token& stop) {
   const std::stop_callback wake(stop, [this] { eventfd_write(stop_event_.get(), 1); });
   next_renewal_ = Clock::now() + renew_interval;
   while (!stop.stop_requested() && !lost_) {

@@ -59,7 +59,7 @@ class Heartbeat {
   std::chrono::steady_clock::time_point safe_until() const;
 
  private:
-  void run(std::stop_token stop);
+  void run(const std::stop_token& stop);
   void rest(const std::stop_token& stop);
   void beat();
 

@@ -34,7 +34,7 @@ Pool::Pool(Parts parts, int threads, std::vector<Reaper> reapers)
       reapers_(std::move(reapers)) {
   for (std::size_t i = 0; i < size_; ++i) {
     auto* reaper = i < reapers_.size() ? &reapers_[i] : nullptr;
-    threads_.emplace_back([this, reaper](std::stop_token ending) { work(ending, reaper); });
+    threads_.emplace_back([this, reaper](const std::stop_token& ending) { work(ending, reaper); });
   }
 }
 
@@ -138,7 +138,7 @@ void Pool::release_places_if_idle() {
   free_places_.clear();
 }
 
-void Pool::work(std::stop_token ending, Reaper* reaper) {
+void Pool::work(const std::stop_token& ending, Reaper* reaper) {
   std::unique_lock lock(mutex_);
   const auto can_start = [this] { return !ready_.empty() && !free_places_.empty(); };
   while (arrived_.wait(lock, ending, can_start)) {

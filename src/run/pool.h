@@ -75,7 +75,7 @@ class Pool {
     std::atomic<bool> kill{false};
   };
 
-  void work(std::stop_token ending, Reaper* reaper);
+  void work(const std::stop_token& ending, Reaper* reaper);
   void execute(const job::Claim& claim, Running& running, Reaper* reaper, int place);
   job::Outcome outcome_of(const job::Claim& claim, Running& running, Reaper* reaper, int place);
   handlers::Context context_for(const job::Claim& claim, Running& running, Reaper* reaper,

@@ -153,7 +153,7 @@ class Conversation {
   // Empty when the start message is on its way; otherwise why not.
   std::optional<ProcessEnd> start(const ProcessSpec& spec, const std::stop_token& stop, int held);
   // Empty when the reaper is gone.
-  std::optional<ProcessEnd> wait(std::stop_token stop);
+  std::optional<ProcessEnd> wait(const std::stop_token& stop);
   bool reaper_is_gone() const { return gone_; }
   void rethrow() const {
     if (failure_) std::rethrow_exception(failure_);
@@ -206,7 +206,7 @@ std::optional<ProcessEnd> Conversation::start(const ProcessSpec& spec, const std
   return failed_start(ProcessEnd::Kind::no_resources, lost_message);
 }
 
-std::optional<ProcessEnd> Conversation::wait(std::stop_token stop) {
+std::optional<ProcessEnd> Conversation::wait(const std::stop_token& stop) {
   const std::stop_callback wake(stop, [fd = stop_event_.get()] { ::eventfd_write(fd, 1); });
   for (;;) {
     pollfd events[] = {{socket_, POLLIN, 0},

@@ -460,6 +460,16 @@ TEST_SUITE("queue::producers [db]") {
         "element_fault enqueue_fault shown");
   }
 
+  TEST_CASE(
+      "a unique_key that is spelled with escapes among jobs without one counts all the same") {
+    test::Database database;
+    database.query("select enqueue('x', unique_key => 'k')");
+
+    CHECK(database.value(R"(select string_agg(inserted::text, ' ' order by id) from enqueue_many(
+            '[{"job_type":"a"}, {"job_type":"x","unique\u005fkey":"k"}]'))") == "false true");
+    CHECK(database.value("select string_agg(job_type, ' ' order by id) from job_queue") == "x a");
+  }
+
   TEST_CASE("the functions work whatever the caller's search path is") {
     test::Database database;
     auto connection = database.connect(db::Session::plain);
