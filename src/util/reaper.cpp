@@ -287,7 +287,7 @@ Reaper& Reaper::operator=(Reaper&& other) noexcept {
   return *this;
 }
 
-ProcessEnd Reaper::run(const ProcessSpec& spec, std::stop_token stop,
+ProcessEnd Reaper::run(const ProcessSpec& spec, const std::stop_token& stop,
                        const std::function<bool()>& kill_now, const Output& output, int held) {
   using Kind = ProcessEnd::Kind;
   if (socket_ < 0) return failed_start(Kind::no_resources, lost_message);
@@ -304,7 +304,7 @@ ProcessEnd Reaper::run(const ProcessSpec& spec, std::stop_token stop,
   } catch (const DataError& error) {
     return failed_start(Kind::not_startable, error.what());
   }
-  auto end = conversation.wait(std::move(stop));
+  auto end = conversation.wait(stop);
   if (!end) {
     lose(begin);
     end = failed_start(Kind::reaper_lost, "the process that watched over the command was killed");

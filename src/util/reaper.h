@@ -74,7 +74,7 @@ class Reaper {
   // the process has ended, even if somebody holds the pipe open. When `stop` fires, the tree gets
   // TERM and `kill_grace` later KILL; `kill_now` asks for KILL at once. `held` is a descriptor that
   // the reaper keeps open until the tree is gone (the place's lock); -1: none.
-  ProcessEnd run(const ProcessSpec& spec, std::stop_token stop,
+  ProcessEnd run(const ProcessSpec& spec, const std::stop_token& stop,
                  const std::function<bool()>& kill_now,
                  const std::function<void(int fd, std::string_view bytes)>& output, int held = -1);
 
