@@ -4,7 +4,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <regex>
+#include <system_error>
 
 #include "queue/claim.h"
 #include "util/clock.h"
@@ -68,24 +70,44 @@ void Places::release(int place) {
   held_[i] = false;
 }
 
-WorkerLock::WorkerLock(const std::string& folder) {
-  path_ = fmt::format("{}/worker-{}-{}.lock", folder, getpid(), queue::draw_token().substr(0, 8));
-  fd_ = open_private_file(path_, Create::yes);
-  if (!try_lock(fd_)) throw Error(ExitCode::internal, path_ + ": a new file is locked already");
-}
-
-WorkerLock::~WorkerLock() { unlink(path_.c_str()); }
-
 namespace {
 
-// The path comes from a row of the database, which must not lead us to other files.
+constexpr auto stale_after =
+    std::chrono::hours(1);  // long since rescued, if it was ever registered
+
+// The path may come from a row of the database, which must not lead us to other files.
 bool is_worker_lock(const std::string& path) {
   static const std::regex name("/worker-[0-9]{1,10}-[0-9a-f]{8}\\.lock");
   const auto slash = path.find_last_of('/');
   return slash != std::string::npos && std::regex_match(path.substr(slash), name);
 }
 
+// What runs leave behind that were killed when no row named their file: before they registered, or
+// after they had left.
+void remove_stale_locks(const std::string& folder) {
+  namespace fs = std::filesystem;
+  const auto since = fs::file_time_type::clock::now() - stale_after;
+  std::error_code failure;
+  for (fs::directory_iterator file(folder, failure), end; !failure && file != end;
+       file.increment(failure)) {
+    const auto& path = file->path();
+    std::error_code gone;
+    if (is_worker_lock(path) && fs::last_write_time(path, gone) < since && !gone &&
+        look_at_worker_lock(path) == FileSign::free)
+      fs::remove(path, gone);
+  }
+}
+
 }  // namespace
+
+WorkerLock::WorkerLock(const std::string& folder) {
+  remove_stale_locks(folder);
+  path_ = fmt::format("{}/worker-{}-{}.lock", folder, getpid(), queue::draw_token().substr(0, 8));
+  fd_ = open_private_file(path_, Create::yes);
+  if (!try_lock(fd_)) throw Error(ExitCode::internal, path_ + ": a new file is locked already");
+}
+
+WorkerLock::~WorkerLock() { unlink(path_.c_str()); }
 
 FileSign look_at_worker_lock(const std::string& path) {
   if (!is_worker_lock(path)) return FileSign::unseen;

@@ -43,7 +43,7 @@ class Places {
 };
 
 // The lock that says on this host that a worker or one of its reapers lives. The file goes away
-// with a clean end.
+// with a clean end; files of killed workers that nobody else removed go with a later worker.
 class WorkerLock {
  public:
   explicit WorkerLock(const std::string& folder);

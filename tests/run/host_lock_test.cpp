@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 
@@ -131,6 +133,29 @@ TEST_SUITE("run::host_lock") {
     CHECK(message ==
           (folder / "ours/lock") + ": belongs to user id 4711: remove it or choose another file");
     CHECK(refusal(folder / "theirs/lock").first == 77);
+  }
+
+  TEST_CASE("a worker removes old lock files that nobody holds, and no others") {
+    const test::TempDir folder;
+    const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(2);
+    const auto aged = [&](const std::string& name) {
+      const auto path = folder.write(name, "");
+      REQUIRE(chmod(path.c_str(), 0600) == 0);
+      std::filesystem::last_write_time(path, old);
+      return path;
+    };
+    const auto left = aged("worker-11-0123abcd.lock");
+    const auto other = aged("worker-11.lock");
+    const auto held = aged("worker-12-0123abcd.lock");
+    const auto holder = open_private_file(held, Create::no);
+    REQUIRE(try_lock(holder));
+    const auto young = folder.write("worker-13-0123abcd.lock", "");
+    REQUIRE(chmod(young.c_str(), 0600) == 0);
+
+    const WorkerLock lock(folder.path());
+
+    CHECK_FALSE(std::filesystem::exists(left));
+    for (const auto& path : {other, held, young}) CHECK(std::filesystem::exists(path));
   }
 
   TEST_CASE("what a holder wrote is shown as one harmless line") {
