@@ -13,12 +13,12 @@ import plot
 from book import Book, progress
 from failure import Failure
 from lab import Lab
-from scenarios import backlog, commands, drain, enqueue, groups, peers, tick
+from scenarios import backlog, commands, drain, enqueue, groups, linger, peers, tick
 from server import Server
 
 SCENARIOS = {scenario.name: scenario for scenario in (
     drain.SCENARIO, groups.SCENARIO, tick.SCENARIO, commands.SPAWN, commands.HOARD, enqueue.SCENARIO,
-    backlog.MEMORY, backlog.BACKLOG, peers.SCENARIO)}
+    linger.SCENARIO, backlog.MEMORY, backlog.BACKLOG, peers.SCENARIO)}
 USAGE = 64
 
 

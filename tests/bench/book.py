@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict, dataclass
 
 UNITS = {"jobs_per_s": "jobs/s", "us_per_job": "us/job", "wall_ms": "ms wall", "cpu_ms": "ms CPU", "rss_mb": "MB",
-         "seconds": "s", "of_ideal": "x ideal"}
+         "seconds": "s", "of_ideal": "x ideal", "median_ms": "ms median", "p99_ms": "ms p99", "max_ms": "ms worst"}
 OPERATORS = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
 COLUMNS = ("scenario", "what", "value", "against", "ratio", "(min-max)", "target", "")
 
