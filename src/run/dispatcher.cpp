@@ -160,7 +160,9 @@ int Dispatcher::wanted() const {
       usual.count() == 0 ? 1 : std::clamp<long>(look_ahead / usual, 1, max_look_ahead);
   const long target = places * ahead;
   const long queued = static_cast<long>(parts_.pool.queued());
-  if (ahead > 1 && queued > target / 2) return 0;
+  const long low = ahead > 1 ? target / 2 : 0;
+  parts_.pool.set_low_water(static_cast<std::size_t>(low));
+  if (ahead > 1 && queued > low) return 0;
   const long want = target - queued - static_cast<long>(parts_.pool.running());
   return within_limit(static_cast<int>(std::max(want, 0L)));
 }

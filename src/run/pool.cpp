@@ -160,7 +160,8 @@ void Pool::work(const std::stop_token& ending, Reaper* reaper) {
     free_places_.push_back(place);
     // Not before: a claim that was reserved for may be on its way.
     if (!may_claim_) release_places_if_idle();
-    parts_.changed();
+    if (ready_.empty()) parts_.recorder.store_soon();
+    if (ready_.size() <= low_water_ || running_.empty()) parts_.changed();
     if (reaper && reaper->pid() == -1) return retire();
   }
 }

@@ -28,7 +28,8 @@ class Pool {
     const handlers::Registry& handlers;
     const DatabaseClock& clock;
     Recorder& recorder;
-    std::function<void()> changed;  // a handler has ended; called from its thread
+    std::function<void()> changed;  // more claims are wanted, or nothing runs any more; called
+                                    // from a handler's thread
   };
 
   // `reapers` is one for each thread, or empty when no handler needs them.
@@ -45,6 +46,9 @@ class Pool {
   // Queues claims, all at once: a place that none of them waits for goes to other runs. Each starts
   // as soon as one of our places is free.
   void add(std::vector<job::Claim> claims);
+
+  // So few claims left in the queue are to be told of; none unless set.
+  void set_low_water(std::size_t claims) { low_water_ = claims; }
 
   std::size_t queued() const;
   std::size_t running() const;
@@ -97,6 +101,7 @@ class Pool {
   bool may_claim_ = true;         // more claims may come
   double usual_us_ = 0;
   std::atomic<bool> starved_{false};
+  std::atomic<std::size_t> low_water_{0};
   std::size_t size_;  // threads that still work
   std::vector<Reaper> reapers_;
   std::vector<std::jthread> threads_;

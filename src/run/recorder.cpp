@@ -13,6 +13,10 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t max_queued_line_bytes = 4 * 1024 * 1024;
 constexpr std::size_t rows_per_statement = 2000;
+// Outcomes of short handlers come one by one: stored one by one, they would cost as much as the
+// handlers. So long a batch waits for more after the one before it.
+constexpr auto gather = 3ms;
+constexpr std::size_t enough_outcomes = 64;
 
 // The rows of one statement: enough to be fast, and bounded.
 template <typename Row>
@@ -63,6 +67,17 @@ void Recorder::drop_line() {
 void Recorder::Load::add(queue::Settled settled) {
   auto& rows = queue::is_plain_success(settled) ? plain : others;
   rows.push_back(std::move(settled));
+}
+
+bool Recorder::Load::is_urgent() const {
+  return !to_run.empty() || !assistance.empty() || !given_back.empty() || !lost_claims.empty() ||
+         plain.size() + others.size() >= enough_outcomes;
+}
+
+void Recorder::store_soon() {
+  const std::lock_guard lock(mutex_);
+  soon_ = true;
+  arrived_.notify_one();
 }
 
 void Recorder::settle(queue::Settled settled) {
@@ -121,11 +136,15 @@ Recorder::Tally Recorder::tally() const {
 }
 
 void Recorder::run() {
+  Clock::time_point stored_at;
   for (;;) {
     Load load;
     {
       std::unique_lock lock(mutex_);
       arrived_.wait(lock, [this] { return ending_ || !load_.empty(); });
+      arrived_.wait_until(lock, stored_at + gather,
+                          [this] { return ending_ || soon_ || load_.is_urgent(); });
+      soon_ = false;
       if (load_.empty()) return;
       std::swap(load, load_);
       line_bytes_ = 0;
@@ -139,6 +158,7 @@ void Recorder::run() {
       gave_up_ = true;
       drained_.notify_all();
     }
+    stored_at = Clock::now();
     stored_();
   }
 }

@@ -40,6 +40,8 @@ class Recorder {
   // memory.
   void log(queue::LogLine line);
   void settle(queue::Settled settled);
+  // Somebody waits for the outcomes that are there: no more are to be gathered.
+  void store_soon();
   // Runs the jobs on the recorder's own thread, so that the caller can claim the next ones
   // meanwhile. For handlers that take no time.
   using Run = std::function<queue::Settled(job::Claim)>;
@@ -84,6 +86,7 @@ class Recorder {
     std::vector<job::Claim> given_back;
     std::vector<std::string> lost_claims;  // tokens
     void add(queue::Settled settled);
+    bool is_urgent() const;  // not to be kept waiting for more
     bool empty() const {
       return lines.empty() && to_run.empty() && assistance.empty() && plain.empty() &&
              others.empty() && given_back.empty() && lost_claims.empty();
@@ -119,6 +122,7 @@ class Recorder {
   std::size_t line_bytes_ = 0;
   long dropped_lines_ = 0;
   bool ending_ = false;
+  bool soon_ = false;
   Tally tally_;
 
   std::optional<db::Connection> connection_;  // used by the thread only
