@@ -186,7 +186,7 @@ bool Dispatcher::step_in_process() {
 }
 
 // With a helper on the recorder's thread: two connections keep the server busy while one of them
-// waits for a commit or for us. False: what is left can only be claimed.
+// waits for a commit or for us. False: all that is left can only be claimed.
 bool Dispatcher::sweep(const Backlog::Levels& levels) {
   const bool guarded = levels[0].claim_class == queue::ClaimClass::guarded;
   if (!guarded && !parts_.limit && parts_.recorder.unstored() == 0)
@@ -197,11 +197,15 @@ bool Dispatcher::sweep(const Backlog::Levels& levels) {
   const int done = sweep_here(levels, limit);
   parts_.recorder.count_swept(done);
   claimed_ += done;
+  if (done == 0 && fresh_) return false;
+  // A claim for what may be left over would walk through all that the sweeps have left behind: the
+  // next look finds it, when all other levels are done too.
+  if (done < limit) backlog_.forget(levels);
   if (done > 0) {
     fresh_ = nothing_due_ = false;
     held_since_.reset();
   }
-  return guarded ? done > 0 : done == limit;
+  return true;
 }
 
 int Dispatcher::sweep_here(const Backlog::Levels& levels, int limit) {
