@@ -32,12 +32,14 @@ std::vector<Row> take_slice(std::vector<Row>& rows) {
 }  // namespace
 
 Recorder::Recorder(const config::Database& database, job::WorkerId id, std::string worker,
-                   std::function<Clock::time_point()> safe_until, std::function<void()> stored)
+                   std::function<Clock::time_point()> safe_until, std::function<void()> stored,
+                   Keep keep)
     : database_(database),
       id_(id),
       worker_(std::move(worker)),
       safe_until_(std::move(safe_until)),
       stored_(std::move(stored)),
+      keep_(std::move(keep)),
       thread_([this] { run(); }) {}
 
 Recorder::~Recorder() {
@@ -225,7 +227,7 @@ void Recorder::store_batch(std::vector<queue::Settled>& batch, Store how) {
         for (const auto id : queue::recorded(tx, ids, worker_)) stored.push_back(id);
       count(batch, std::move(stored));
     });
-    if (done) unstored_ -= batch.size();
+    if (done || keep(batch)) unstored_ -= batch.size();
   } catch (const Error& e) {
     isolate(batch, how, e.what());
   }
@@ -278,9 +280,22 @@ bool Recorder::persist(const Work& work) {
 bool Recorder::give_up(const std::string& why) {
   gave_up_ = true;
   drained_.notify_all();
-  log::error("outcomes could not be stored in time; their jobs will run again",
-             {{"outcomes", static_cast<long>(unstored_)}, {"error", why}});
+  log::error("the database did not take outcomes in time", {{"error", why}});
   return false;
+}
+
+// For a later run of this host. False: then their jobs will run again.
+bool Recorder::keep(const std::vector<queue::Settled>& batch) {
+  const auto outcomes = static_cast<long>(batch.size());
+  try {
+    keep_(batch);
+  } catch (const Error& e) {
+    log::error("outcomes are lost; their jobs will run again",
+               {{"outcomes", outcomes}, {"error", e.what()}});
+    return false;
+  }
+  log::warn("outcomes are kept for the next run", {{"outcomes", outcomes}});
+  return true;
 }
 
 void Recorder::count(const std::vector<queue::Settled>& batch,

@@ -26,12 +26,13 @@ class Recorder {
     long lost = 0;       // outcomes that the fence refused
   };
 
+  using Keep = std::function<void(const std::vector<queue::Settled>&)>;
   // `worker` is the name in the history. `safe_until`: when it is no longer certain that the claims
-  // are ours; what cannot be stored by then is left for a rescue. `stored` is called, from the
-  // recorder's thread, after each batch.
+  // are ours; what cannot be stored by then is handed to `keep`, which may throw Error. `stored` is
+  // called, from the recorder's thread, after each batch.
   Recorder(const config::Database& database, job::WorkerId id, std::string worker,
            std::function<std::chrono::steady_clock::time_point()> safe_until,
-           std::function<void()> stored);
+           std::function<void()> stored, Keep keep);
   ~Recorder();  // stores what is there, then ends
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
@@ -101,6 +102,7 @@ class Recorder {
   void store_given_back(Load& load);
   void assist_now(const Assistance& work);
   bool give_up(const std::string& why);
+  bool keep(const std::vector<queue::Settled>& batch);
   void store_lines(const std::vector<queue::LogLine>& lines);
   void store_batch(std::vector<queue::Settled>& batch, Store how);
   void isolate(std::vector<queue::Settled>& batch, Store how, const std::string& why);
@@ -114,6 +116,7 @@ class Recorder {
   const std::string worker_;
   const std::function<std::chrono::steady_clock::time_point()> safe_until_;
   const std::function<void()> stored_;
+  const Keep keep_;
 
   mutable std::mutex mutex_;
   std::condition_variable arrived_;

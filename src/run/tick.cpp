@@ -12,6 +12,7 @@
 #include "run/host_lock.h"
 #include "run/prune.h"
 #include "run/rescue_pass.h"
+#include "run/spool.h"
 #include "run/work.h"
 #include "util/log.h"
 #include "util/signals.h"
@@ -70,6 +71,7 @@ ExitCode locked_tick(const config::Config& config, const TickOptions& options,
                         "default_transaction_read_only");
   const auto seen = look(connection, config);
   const DatabaseClock clock(seen.now);
+  Spool(config, seen.installation).replay(connection, config);
   const auto pass = seen.has_workers ? rescue_pass(connection, config) : Pass{};
 
   if (seen.pause) return paused_tick(*seen.pause, pass, connection, config);

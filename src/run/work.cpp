@@ -14,6 +14,7 @@
 #include "run/heartbeat.h"
 #include "run/pool.h"
 #include "run/recorder.h"
+#include "run/spool.h"
 #include "util/log.h"
 #include "util/signals.h"
 
@@ -65,6 +66,7 @@ class Worker {
   Worker(const WorkOrder& order, db::Connection& connection, Backlog::Levels levels)
       : order_(order),
         registry_(handlers::make_handlers(order.config)),
+        spool_(order.config, order.installation),
         lock_(folder_of(order.config.process.lock_file)),
         reapers_(make_reapers(order, registry_, lock_, renewal_.clock())),
         heartbeat_(order.config,
@@ -91,7 +93,8 @@ class Worker {
         recorder_(
             order.config.database, heartbeat_.worker(),
             fmt::format("{}:{}", order.config.process.host, getpid()),
-            [this] { return heartbeat_.safe_until(); }, signals::wake),
+            [this] { return heartbeat_.safe_until(); }, signals::wake,
+            [this](const auto& batch) { spool_.keep(batch, recorder_.worker()); }),
         pool_({order.config, registry_, order.clock, recorder_, signals::wake}, threads(),
               std::move(reapers_)),
         dispatcher_({order.config, registry_, order.clock, connection, recorder_, pool_,
@@ -134,6 +137,7 @@ class Worker {
 
   const WorkOrder& order_;
   handlers::Registry registry_;
+  Spool spool_;
   SharedRenewal renewal_;
   WorkerLock lock_;
   std::vector<Reaper> reapers_;
@@ -209,7 +213,8 @@ ExitCode Worker::result() const {
   if (heartbeat_.lost() || recorder_.gave_up())
     throw Error(
         ExitCode::temporary,
-        "the database was lost before all outcomes were stored; other runs take the jobs over");
+        "the database was lost before all outcomes were stored; the next run of this host stores "
+        "what is kept, other runs take over the rest");
   if (pool_.starved())
     throw Error(
         ExitCode::temporary,

@@ -86,6 +86,43 @@ Fd open_private_file(const std::string& path, Create create, bool append) {
   return fd;
 }
 
+namespace {
+
+[[noreturn]] void refuse_write(const std::string& path) {
+  refuse(ExitCode::cannot_create, path, fmt::format("cannot be written: {}", std::strerror(errno)));
+}
+
+void write_all(const Fd& fd, const std::string& path, std::string_view content) {
+  while (!content.empty()) {
+    const auto written = write(fd.get(), content.data(), content.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) refuse_write(path);
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (fsync(fd.get()) != 0) refuse_write(path);
+}
+
+// The name is as durable as the content only when the folder is flushed too.
+void flush_folder(const std::string& path) {
+  const auto folder = path.substr(0, path.find_last_of('/') + 1);
+  const Fd fd(open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || fsync(fd.get()) != 0) refuse_write(path);
+}
+
+}  // namespace
+
+void write_private_file(const std::string& path, std::string_view content) {
+  const auto draft = path + ".tmp";
+  try {
+    write_all(open_private_file(draft, Create::yes), draft, content);
+    if (rename(draft.c_str(), path.c_str()) != 0) refuse_write(path);
+  } catch (...) {
+    unlink(draft.c_str());
+    throw;
+  }
+  flush_folder(path);
+}
+
 bool try_lock(const Fd& fd) { return flock(fd.get(), LOCK_EX | LOCK_NB) == 0; }
 
 }  // namespace schedctl

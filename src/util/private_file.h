@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "util/error.h"
@@ -40,6 +41,10 @@ enum class Create { no, yes };
 // Throws Error: 73 for folders and what cannot be created, 77 for the rest; the message names the
 // file.
 Fd open_private_file(const std::string& path, Create create, bool append = false);
+
+// A new file with this content, for nobody but us: flushed to the disk under another name, then
+// given its own, so that it is there whole or not at all. Throws Error 73.
+void write_private_file(const std::string& path, std::string_view content);
 
 // flock(2), exclusive, without waiting. False: another open file holds it.
 bool try_lock(const Fd& fd);

@@ -153,4 +153,28 @@ TEST_SUITE("e2e::process [db]") {
     CHECK(host.attempts(wrong).starts_with("cancelled"));
     CHECK(host.status(right) == "completed");
   }
+
+  TEST_CASE("outcomes that the database does not take are kept, and stored by the next run") {
+    Host host("[process]\nshutdown_grace = \"200ms\"\nshutdown_force = \"200ms\"\n");
+    host.handler("once", "echo ran >>ran.$SCHEDCTL_JOB_ID");
+    const auto job = host.enqueue("once");
+    auto session = host.database.connect();
+    db::Transaction blocker(session);
+    blocker.exec_text("lock table job_executions in share mode");
+    auto run = host.start_process();
+    host.await(
+        "pg_locks where locktype = 'relation' and not granted and relation = "
+        "'job_executions'::regclass",
+        1);
+
+    run.kill(SIGTERM);
+    const auto end = run.wait();
+    blocker.commit();
+
+    CHECK(end.exit_code == 143);
+    CHECK(host.status(job) == "running");
+    CHECK(host.process().exit_code == 0);
+    CHECK(host.attempts(job) == "completed");
+    CHECK(host.lines(fmt::format("ran.{}", job)) == 1);
+  }
 }

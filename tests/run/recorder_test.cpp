@@ -23,8 +23,13 @@ struct Fixture {
   std::atomic<std::chrono::steady_clock::time_point> safe_until{std::chrono::steady_clock::now() +
                                                                 60s};
   std::atomic<int> batches{0};
-  run::Recorder recorder{named(), 1, "h:1", [this] { return safe_until.load(); },
-                         [this] { ++batches; }};
+  std::vector<std::vector<queue::Settled>> kept;  // by the recorder's thread, when it gives up
+  run::Recorder recorder{named(),
+                         1,
+                         "h:1",
+                         [this] { return safe_until.load(); },
+                         [this] { ++batches; },
+                         [this](const auto& batch) { kept.push_back(batch); }};
 
   // The recorder's sessions can be told by their application_name.
   config::Database named() {
@@ -180,7 +185,8 @@ TEST_SUITE("run::recorder [db]") {
     CHECK(executions() == "");
   }
 
-  TEST_CASE_FIXTURE(Fixture, "what cannot be stored before the lease ends is left for a rescue") {
+  TEST_CASE_FIXTURE(Fixture,
+                    "what cannot be stored before the lease ends is handed over to be kept") {
     const auto claim = test::claim_new(database);
     auto connection = database.connect();
     db::Transaction blocker(connection);
@@ -191,10 +197,12 @@ TEST_SUITE("run::recorder [db]") {
     test::wait_until([&] { return sessions("count(*)", "wait_event_type = 'Lock'") == "1"; },
                      "the recorder to wait for the table");
     sessions("pg_terminate_backend(pid, 10000)");
-    test::wait_until([&] { return recorder.gave_up(); }, "the recorder to give up");
+    wait_until_stored();
     blocker.commit();
 
-    CHECK(recorder.unstored() == 1);
+    CHECK(recorder.gave_up());
+    REQUIRE(kept.size() == 1);
+    CHECK(kept[0].at(0).claim.execution_id == claim.execution_id);
     CHECK(database.value("select status from job_queue") == "running");
   }
 }

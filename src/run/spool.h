@@ -1,0 +1,34 @@
+// Spool: outcomes that the database did not take in time, kept in files until a later run of this
+// host has stored them. DESIGN section 6, promise 11.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "db/connection.h"
+#include "queue/settle.h"
+
+namespace schedctl::run {
+
+class Spool {
+ public:
+  // Beside the lock file, so that the runs that share a lock share a spool. Nothing is created
+  // before there is something to keep.
+  Spool(const config::Config& config, std::string installation);
+
+  // Written whole, flushed and then named, or not at all. Throws Error when it cannot be kept.
+  void keep(const std::vector<queue::Settled>& batch, const std::string& worker) const;
+
+  // Stores what is there under the fence and removes it. An outcome whose claim has been lost is
+  // kept as `late_outcome` in the metadata of the execution that was declared lost. To be called by
+  // one run at a time, before the jobs of the dead are taken back. A file that cannot be read is
+  // set aside; throws DatabaseError when the database fails: then the rest stays.
+  void replay(db::Connection& connection, const config::Config& config) const;
+
+ private:
+  std::string folder_;
+  std::string installation_;
+};
+
+}  // namespace schedctl::run
