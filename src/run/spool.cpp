@@ -170,8 +170,15 @@ void set_aside(const std::string& path, const std::string& why) {
 
 }  // namespace
 
+std::string Spool::folder_for(const std::string& lock_file) {
+  constexpr std::string_view volatile_folder = "/run/";
+  return lock_file.starts_with(volatile_folder)
+             ? "/var/spool/" + lock_file.substr(volatile_folder.size())
+             : lock_file + ".spool";
+}
+
 Spool::Spool(const config::Config& config, std::string installation)
-    : folder_(config.process.lock_file + ".spool"), installation_(std::move(installation)) {}
+    : folder_(folder_for(config.process.lock_file)), installation_(std::move(installation)) {}
 
 void Spool::keep(const std::vector<Settled>& batch, const std::string& worker) const {
   Json outcomes = Json::array();

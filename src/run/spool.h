@@ -13,8 +13,11 @@ namespace schedctl::run {
 
 class Spool {
  public:
-  // Beside the lock file, so that the runs that share a lock share a spool. Nothing is created
-  // before there is something to keep.
+  // One for each lock file, so that the runs that share a lock share a spool: beside it, or below
+  // /var/spool when a restart of the host empties the lock's folder.
+  static std::string folder_for(const std::string& lock_file);
+
+  // Nothing is created before there is something to keep.
   Spool(const config::Config& config, std::string installation);
 
   // Written whole, flushed and then named, or not at all. Throws Error when it cannot be kept.

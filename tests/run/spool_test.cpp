@@ -143,6 +143,12 @@ TEST_SUITE("run::spool [db]") {
     CHECK(files()[0].extension() == ".bad");
   }
 
+  TEST_CASE("a spool lies beside its lock file, unless a restart of the host would empty it") {
+    CHECK(run::Spool::folder_for("/home/me/.local/state/schedctl/a.lock") ==
+          "/home/me/.local/state/schedctl/a.lock.spool");
+    CHECK(run::Spool::folder_for("/run/schedctl/a.lock") == "/var/spool/schedctl/a.lock");
+  }
+
   TEST_CASE_FIXTURE(Fixture, "outcomes of another installation wait for it") {
     spool("there").keep({ended(test::claim_new(database), succeeded())}, "h:1");
 
