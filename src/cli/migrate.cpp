@@ -16,14 +16,15 @@ namespace {
 struct Options {
   bool print = false;
   bool status = false;
+  bool roles = false;
 };
 
 db::Connection connect(Program& program) {
   return db::Connection(program.config().database, db::Session::plain);
 }
 
-ExitCode print_script(Program& program) {
-  program.print(db::migration_script(program.config().database.schema));
+ExitCode print_script(std::string (*script)(const std::string& schema), Program& program) {
+  program.print(script(program.config().database.schema));
   return ExitCode::ok;
 }
 
@@ -107,9 +108,15 @@ void add_migrate(CLI::App& app, Program& program) {
       ->add_flag("--status", options->status,
                  "Which steps are applied; exit code 1 when some are pending")
       ->excludes(print);
+  command
+      ->add_flag("--roles", options->roles,
+                 "Print the SQL that makes roles and grants their rights; needs no database")
+      ->excludes(print)
+      ->excludes("--status");
   command->callback([options, &program] {
     program.action = [options, &program] {
-      if (options->print) return print_script(program);
+      if (options->print) return print_script(db::migration_script, program);
+      if (options->roles) return print_script(db::roles_script, program);
       return options->status ? status(program) : migrate(program);
     };
   });

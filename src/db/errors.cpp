@@ -14,6 +14,7 @@ std::string remedy(const std::string& sqlstate, const config::Database& database
   if (sqlstate == "25006") return " (the server is read-only: connect to the primary)";
   if (sqlstate == "55P03") return " (another session holds a lock on it: try again later)";
   if (sqlstate == "57014") return " (the time limit for one statement is over: try again later)";
+  if (sqlstate == "42501") return ": have it granted, see \"schedctl migrate --roles\"";
   if (sqlstate == "53100") return " (the server's disk is full)";
   if (sqlstate == "42P01" || sqlstate == "3F000" || sqlstate == "42883" || sqlstate == "42703")
     return fmt::format(" in schema \"{}\": run \"schedctl migrate\"",

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "db/transaction.h"
+#include "sql/db.h"
 #include "sql/migrations.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -203,6 +204,21 @@ std::string migration_script(const std::string& schema) {
         "values ({}, '{}', '{}', '{}');\n",
         step.name, step.text, step.version, step.name, step.checksum, SCHEDCTL_VERSION);
   return script + "\ncommit;\n";
+}
+
+std::string roles_script(const std::string& schema) {
+  const auto name = quoted(schema);
+  constexpr std::string_view token = "SCHEMA";
+  std::string grants = sql::db::roles.text;
+  for (auto at = grants.find(token); at != std::string::npos;
+       at = grants.find(token, at + name.size()))
+    grants.replace(at, token.size(), name);
+  return fmt::format(
+      "-- schedctl {}: the roles of schema {}, and what each may do.\n"
+      "-- Run as a superuser, after each migration: psql -v ON_ERROR_STOP=1 -f FILE\n"
+      "-- Then let your users in: grant schedctl_worker to alice;\n"
+      "begin;\nset local search_path to {}, pg_temp;\n\n{}\n\ncommit;\n",
+      SCHEDCTL_VERSION, name, name, grants);
 }
 
 }  // namespace schedctl::db

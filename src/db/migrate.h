@@ -48,4 +48,7 @@ std::vector<MigrationState> migration_states(Connection& connection);
 // The same work as one script for psql, for those who let nobody but themselves change a schema.
 std::string migration_script(const std::string& schema);
 
+// SQL that makes the roles of an installation and grants each what it needs, for psql.
+std::string roles_script(const std::string& schema);
+
 }  // namespace schedctl::db

@@ -10,7 +10,9 @@ select e.id, e.job_queue_id, e.job_type, e.status, at.started_at, at.finished_at
           from (select e.id, e.job_queue_id, e.job_definition_id, e.job_type, e.status, at.started_at, at.finished_at,
                        e.duration_ms, e.attempt, e.worker, e.exit_code, e.signal, e.error_class, e.error_message,
                        e.result, e.cpu_ms, e.peak_rss_bytes, e.metadata) j) as json
-  from ((select * from job_executions
+  from ((select id, job_queue_id, job_definition_id, job_type, status, started_at, finished_at, duration_ms, attempt, worker,
+                exit_code, signal, error_class, error_message, result, cpu_ms, peak_rss_bytes, metadata
+           from job_executions
           where status = 'completed'
             and ($1::bigint is null or job_queue_id = $1::bigint)
             and ($2::text is null or job_type = $2::text)
@@ -19,7 +21,9 @@ select e.id, e.job_queue_id, e.job_type, e.status, at.started_at, at.finished_at
             and ($5::bigint is null or finished_at >= now() - $5::bigint * interval '1 millisecond')
           order by finished_at desc, id desc limit $6::bigint)
         union all
-        (select * from job_executions
+        (select id, job_queue_id, job_definition_id, job_type, status, started_at, finished_at, duration_ms, attempt, worker,
+                exit_code, signal, error_class, error_message, result, cpu_ms, peak_rss_bytes, metadata
+           from job_executions
           where status <> 'completed'
             and ($1::bigint is null or job_queue_id = $1::bigint)
             and ($2::text is null or job_type = $2::text)
