@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -93,6 +94,7 @@ void Heartbeat::acknowledge(Clock::time_point asked) {
 }
 
 void Heartbeat::run(const std::stop_token& stop) {
+  pthread_setname_np(pthread_self(), "heartbeat");
   const std::stop_callback wake(stop, [this] { eventfd_write(stop_event_.get(), 1); });
   next_renewal_ = Clock::now() + renew_interval;
   while (!stop.stop_requested() && !lost_) {
