@@ -27,12 +27,27 @@ constexpr Command commands[] = {
     {"config", add_config},   {"db", add_db},
 };
 
+bool takes_value(const char* argument) {
+  return std::strcmp(argument, "--config") == 0 || std::strcmp(argument, "--log-level") == 0;
+}
+
+// The first argument that is one; a file may be called like a command too.
+const Command* named_command(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (takes_value(argv[i])) {
+      ++i;
+      continue;
+    }
+    for (const auto& command : commands)
+      if (std::strcmp(argv[i], command.name) == 0) return &command;
+  }
+  return nullptr;
+}
+
 // Building a subcommand costs time at every start, so only the one that is named is built. Without
 // a name, or with one that does not exist, all are, for the help text and the suggestion.
 void add_commands(CLI::App& app, Program& program, int argc, char** argv) {
-  for (int i = 1; i < argc; ++i)
-    for (const auto& command : commands)
-      if (std::strcmp(argv[i], command.name) == 0) return command.add(app, program);
+  if (const auto* command = named_command(argc, argv)) return command->add(app, program);
   for (const auto& command : commands) command.add(app, program);
 }
 
@@ -66,14 +81,14 @@ void open_standard_descriptors() {
 
 // Where help is to be found; a wrong command is named, with the one that was probably meant.
 std::string explain(const CLI::ParseError& error, int argc, char** argv) {
+  if (const auto* command = named_command(argc, argv))
+    return fmt::format("{}: see \"schedctl {} --help\"", escape_control(error.what()),
+                       command->name);
   std::vector<std::string> names;
   const char* word = nullptr;  // the first argument that is no flag
   for (const auto& command : commands) names.emplace_back(command.name);
-  for (int i = 1; i < argc; ++i) {
-    if (std::find(names.begin(), names.end(), argv[i]) != names.end())
-      return fmt::format("{}: see \"schedctl {} --help\"", escape_control(error.what()), argv[i]);
-    if (!word && argv[i][0] != '-') word = argv[i];
-  }
+  for (int i = 1; i < argc && !word; ++i)
+    if (argv[i][0] != '-') word = argv[i];
   const bool other_fault = !dynamic_cast<const CLI::RequiredError*>(&error) &&
                            !dynamic_cast<const CLI::ExtrasError*>(&error);
   if (other_fault || !word)
@@ -89,14 +104,6 @@ int usage_error(const CLI::ParseError& error, int argc, char** argv) {
   return static_cast<int>(ExitCode::usage);
 }
 
-// A reader that went away (head -1) is no error; a full disk is one that the caller must hear of.
-int finish_output(ExitCode code) {
-  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return static_cast<int>(code);
-  if (errno == EPIPE) return static_cast<int>(code);
-  complain(fmt::format("standard output: {}", std::strerror(errno)));
-  return static_cast<int>(ExitCode::cannot_create);
-}
-
 }  // namespace
 
 const config::Config& Program::config() {
@@ -104,7 +111,17 @@ const config::Config& Program::config() {
   return *config_;
 }
 
-void Program::print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void Program::print(std::string_view text) {
+  const bool all = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (!all && output_error_ == 0) output_error_ = errno;
+}
+
+int Program::finish_output(ExitCode code) {
+  if (std::fflush(stdout) != 0 && output_error_ == 0) output_error_ = errno;
+  if (output_error_ == 0 || output_error_ == EPIPE) return static_cast<int>(code);
+  complain(fmt::format("standard output: {}", std::strerror(output_error_)));
+  return static_cast<int>(ExitCode::cannot_create);
+}
 
 void Program::complain(const std::string& message) { cli::complain(message); }
 
@@ -118,13 +135,13 @@ int run(int argc, char** argv) {
   try {
     add_commands(app, program, argc, argv);
     app.parse(argc, argv);
-    return finish_output(program.action());
+    return program.finish_output(program.action());
   } catch (const CLI::CallForHelp& e) {
     program.print(app.help());
-    return finish_output(ExitCode::ok);
+    return program.finish_output(ExitCode::ok);
   } catch (const CLI::CallForVersion& e) {
     program.print(fmt::format("{}\n", e.what()));
-    return finish_output(ExitCode::ok);
+    return program.finish_output(ExitCode::ok);
   } catch (const CLI::ParseError& e) {
     return usage_error(e, argc, argv);
   } catch (const Error& e) {
@@ -134,9 +151,12 @@ int run(int argc, char** argv) {
     complain("out of memory");
     return static_cast<int>(ExitCode::temporary);
   } catch (const std::system_error& e) {
-    complain(e.what());
-    return static_cast<int>(is_shortage(e.code().value()) ? ExitCode::temporary
-                                                          : ExitCode::internal);
+    const bool shortage = is_shortage(e.code().value());
+    complain(fmt::format("{}: {}",
+                         shortage ? "the system denies a thread, memory or a descriptor"
+                                  : "the system refuses to go on",
+                         e.what()));
+    return static_cast<int>(shortage ? ExitCode::temporary : ExitCode::internal);
   } catch (const std::exception& e) {
     complain(fmt::format("internal error: {}", escape_control(e.what())));
     return static_cast<int>(ExitCode::internal);

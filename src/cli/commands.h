@@ -20,13 +20,17 @@ class Program {
   std::function<ExitCode()> action;  // set by the chosen subcommand's callback
 
   const config::Config& config();  // throws ConfigError
-  // Writes to stdout and checks at the end of the run that all of it arrived.
+  // Writes to stdout; finish_output tells whether all of it arrived.
   void print(std::string_view text);
+  // The exit code of a command that is otherwise over: a reader that went away (head -1) is no
+  // error; a full disk is one that the caller must hear of.
+  int finish_output(ExitCode code);
   // One line on stderr, for what went wrong without ending the command.
   void complain(const std::string& message);
 
  private:
   std::optional<config::Config> config_;
+  int output_error_ = 0;  // the first errno of stdout
 };
 
 using Register = void (*)(CLI::App& app, Program& program);

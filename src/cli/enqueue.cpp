@@ -121,7 +121,8 @@ void add_enqueue(CLI::App& app, Program& program) {
   command->add_option("--in", options->in, "Run after this long, e.g. 5m")
       ->type_name("DURATION")
       ->excludes(at);
-  command->add_option("--priority", options->job.priority, "0 (last) to 100 (first), default 5");
+  command->add_option("--priority", options->job.priority, "0 (last) to 100 (first), default 5")
+      ->check(whole_number_fault);
   command->add_option("--group", options->job.group_key, "The group that the job belongs to")
       ->type_name("KEY");
   command
@@ -129,6 +130,7 @@ void add_enqueue(CLI::App& app, Program& program) {
                    "While a pending or running job has this key, print its id and store nothing")
       ->type_name("KEY");
   command->add_option("--max-attempts", options->job.max_attempts, "Tries before it is dead")
+      ->check(whole_number_fault)
       ->type_name("N");
   command
       ->add_option("--expires", options->expires,

@@ -28,6 +28,12 @@ std::string quoted(const std::string& value) {
 
 }  // namespace
 
+std::string whole_number_fault(const std::string& text) {
+  const auto value = whole_number(text);
+  if (value && text == std::to_string(*value)) return "";
+  return quoted(text) + ": use a whole number, at most 19 digits";
+}
+
 std::int64_t parse_limit(const std::string& text) {
   const auto limit = whole_number(text);
   if (!limit || *limit < 1 || *limit > largest_limit)

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/filters.h"
 #include "cli/logging.h"
 #include "cli/pause_text.h"
 #include "run/tick.h"
@@ -52,6 +53,7 @@ void add_process(CLI::App& app, Program& program) {
   auto* command =
       app.add_subcommand("process", "Run what is due, once; made to be called each minute by cron");
   command->add_option("--limit", options->tick.limit, "Run at most N jobs")
+      ->check(whole_number_fault)
       ->check(CLI::Range(1L, 1'000'000'000L))
       ->type_name("N");
   command->add_option("--type", options->tick.job_types, "Only jobs of these types")

@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "util/error.h"
+#include "util/spawn.h"
 #include "util/text.h"
 
 namespace schedctl::config {
@@ -105,6 +106,9 @@ void check_text(const std::string& path, std::string_view text) {
 std::string read_source(const std::string& path) {
   // Without O_NONBLOCK the opening of a FIFO would wait for a writer.
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (file.get() < 0 && is_shortage(errno))
+    throw Error(ExitCode::temporary, escape_control(fmt::format("{}: cannot be opened: {}", path,
+                                                                std::strerror(errno))));
   if (file.get() < 0)
     fail(path, fmt::format("cannot be opened: {}: give a readable file with --config or "
                            "SCHEDCTL_CONFIG",

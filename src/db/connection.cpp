@@ -90,7 +90,7 @@ bool is_final(const Failure& failure) {
       return failure.message.find(text) != std::string::npos;
     };
     return says("certificate verify failed") || says("does not support SSL") ||
-           says("does not match host name");
+           says("does not match host name") || says("Permission denied");
   }
   return exit_code_for(state) != ExitCode::temporary || state == "08P01";
 }
@@ -117,6 +117,9 @@ bool is_down(const Failure& failure) {
   if (state.starts_with("28"))
     say(ExitCode::permission, failure.message + ": check user, password and pg_hba.conf");
   if (!state.empty()) say(exit_code_for(state), failure.message);
+  if (failure.message.find("Permission denied") != std::string::npos)
+    say(ExitCode::permission,
+        failure.message + ": this user may not get to the socket of the server");
   if (is_final(failure))
     say(ExitCode::permission, failure.message +
                                   ": give the server a certificate that is trusted here "

@@ -169,7 +169,8 @@ Outcome Command::outcome_of(const ProcessEnd& end, const OutputLog& log,
   using Kind = ProcessEnd::Kind;
   if (end.kind == Kind::not_startable) return ended(Result::rejected, "not_startable", end.message);
   if (end.kind == Kind::no_resources) return ended(Result::given_back, "no_resources", end.message);
-  if (end.kind == Kind::reaper_lost) return ended(Result::failed, "reaper_lost", end.message);
+  if (end.kind == Kind::reaper_lost && !end.timed_out && !end.stopped)
+    return ended(Result::failed, "reaper_lost", end.message);
 
   Outcome outcome;
   if (end.timed_out) {
@@ -179,7 +180,8 @@ Outcome Command::outcome_of(const ProcessEnd& end, const OutputLog& log,
                     fmt::format("used more than its memory limit of {}",
                                 format_size(*command_.memory_limit_bytes)));
   } else if (end.stopped) {
-    outcome = ended_by_stop(end.message.empty() ? context.stop_reason() : StopReason::fence_lost);
+    const bool lease_over = end.kind != Kind::reaper_lost && !end.message.empty();
+    outcome = ended_by_stop(lease_over ? StopReason::fence_lost : context.stop_reason());
   } else if (end.kind == Kind::signalled) {
     outcome = ended(Result::failed, "signal",
                     fmt::format("ended by signal {}{}", signal_name(end.signal), last_words(log)));

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -17,31 +19,43 @@ using namespace std::chrono_literals;
 using job::Outcome;
 using job::Result;
 
+using Clock = std::chrono::steady_clock;
+
+// A statement can catch its being cancelled, which the server does at the deadline and we do when
+// the run must end: so much later its session is cut off.
+constexpr auto patience = 2s;
+
 // Cancels the statement on the server when the run must end, again and again, as a cancel that
 // comes between two statements is lost.
 class Canceller {
  public:
   Canceller(db::Connection& connection, const Context& context)
-      : thread_([this, &connection, &context](const std::stop_token& done) {
-          watch(connection, context, done);
-        }) {}
+      : connection_(connection),
+        context_(context),
+        thread_([this](const std::stop_token& done) { watch(done); }) {}
 
  private:
-  void watch(db::Connection& connection, const Context& context, const std::stop_token& done) {
+  void watch(const std::stop_token& done) {
     std::unique_lock lock(mutex_);
+    auto cut_off_at = Clock::time_point::max();
+    if (context_.deadline) cut_off_at = *context_.deadline + patience;
     while (!done.stop_requested()) {
       wake_.wait_for(lock, done, 100ms, [] { return false; });
-      if (done.stop_requested() || !context.stop.stop_requested()) continue;
-      if (context.kill_now())
-        connection.sever();
-      else
-        connection.cancel();
+      if (done.stop_requested()) return;
+      const bool stopping = context_.stop.stop_requested();
+      if (stopping) cut_off_at = std::min(cut_off_at, Clock::now() + patience);
+      if ((stopping && context_.kill_now()) || Clock::now() >= cut_off_at)
+        connection_.sever();
+      else if (stopping)
+        connection_.cancel();
     }
   }
 
+  db::Connection& connection_;
+  const Context& context_;
   std::mutex mutex_;
   std::condition_variable_any wake_;
-  std::jthread thread_;
+  std::jthread thread_;  // last: ends first
 };
 
 bool uses_payload(const std::string& statement) {
@@ -139,7 +153,7 @@ class Sql final : public Handler {
     Outcome outcome{
         .result = Result::failed, .error_class = "sql", .error_message = make_storable(e.what())};
     if (!e.sqlstate().empty()) outcome.error_message += fmt::format(" (SQLSTATE {})", e.sqlstate());
-    if (e.sqlstate() == "57014") {
+    if (e.sqlstate() == "57014" || e.connection_lost()) {
       if (context.stop_reason() == StopReason::cancelled)
         outcome.result = Result::cancelled;
       else if (context.stop_reason() != StopReason::none)

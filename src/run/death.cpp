@@ -22,16 +22,23 @@ std::string DeathWatch::verdict(const queue::WorkerSign& sign) {
   const auto file = same_host ? look_at_worker_lock(sign.lock_file) : FileSign::unseen;
   if (file == FileSign::free) return "its process is gone";
   if (sign.lease_over) return "its lease is over";
-  if (file == FileSign::held || sign.has_lock) {
+  if (sign.has_lock) {
     suspects_.erase(sign.id);
     return "";
   }
-  if (!sign.same_server) return "";
-  if (same_host && sign.boot_id != boot_id_) return "its host has been restarted";
-  if (!sign.direct) return "";
   const auto now = std::chrono::steady_clock::now();
+  if (file == FileSign::held) {  // by itself, or by reapers that are ending its handlers
+    suspects_.try_emplace(sign.id, now);
+    return "";
+  }
+  const bool rebooted = same_host && sign.boot_id != boot_id_;
+  if (rebooted && sign.same_server) return "its host has been restarted";
+  // A server that was restarted has forgotten every lock. Who lives takes his again before the
+  // second look; who was on this host before its restart does not live.
+  if (!rebooted && !(sign.same_server && sign.direct)) return "";
   const auto first = suspects_.try_emplace(sign.id, now).first->second;
-  return now - first >= second_look_after ? "its session is gone" : "";
+  if (now - first < second_look_after) return "";
+  return rebooted ? "its host has been restarted" : "its session is gone";
 }
 
 std::vector<Dead> DeathWatch::look(db::Transaction& tx, job::WorkerId self) {
@@ -46,6 +53,14 @@ std::vector<Dead> DeathWatch::look(db::Transaction& tx, job::WorkerId self) {
   }
   suspects_ = std::move(still_suspect);
   return dead;
+}
+
+std::optional<std::chrono::steady_clock::time_point> DeathWatch::next_evidence() const {
+  const auto now = std::chrono::steady_clock::now();
+  std::optional<std::chrono::steady_clock::time_point> next;
+  for (const auto& [id, first] : suspects_)
+    if (const auto at = first + second_look_after; at > now && (!next || at < *next)) next = at;
+  return next;
 }
 
 bool rescue_batch(db::Connection& connection, const Dead& dead, int max_interruptions, Toll& toll) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,8 @@ class DeathWatch {
 
   // Somebody's lock was missing at the last look: worth another one after `second_look_after`.
   bool has_suspects() const { return !suspects_.empty(); }
+  // When a look may prove the next of them dead; none when only time passes.
+  std::optional<std::chrono::steady_clock::time_point> next_evidence() const;
 
  private:
   std::string verdict(const queue::WorkerSign& sign);

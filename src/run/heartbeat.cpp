@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -58,6 +60,14 @@ Heartbeat::Heartbeat(const config::Config& config, queue::Registration registrat
   listening_ = wants_jobs_;
 }
 
+void Heartbeat::go_on_watching(const DeathWatch& watch) {
+  watch_ = watch;
+  suspects_ = watch.has_suspects();
+  evidence_by_ = Clock::now() + second_look_after + 2 * look_interval;
+}
+
+bool Heartbeat::awaits_evidence() const { return suspects_ && Clock::now() < evidence_by_; }
+
 void Heartbeat::start() {
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
 }
@@ -93,6 +103,7 @@ void Heartbeat::acknowledge(Clock::time_point asked) {
 }
 
 void Heartbeat::run(const std::stop_token& stop) {
+  pthread_setname_np(pthread_self(), "heartbeat");
   const std::stop_callback wake(stop, [this] { eventfd_write(stop_event_.get(), 1); });
   next_renewal_ = Clock::now() + renew_interval;
   while (!stop.stop_requested() && !lost_) {
@@ -106,16 +117,20 @@ void Heartbeat::run(const std::stop_token& stop) {
 }
 
 void Heartbeat::beat() {
-  if (connection_ && Clock::now() < next_renewal_) return look_after_the_dead();
-  if (!connection_ && !reconnect()) return;
-  renew();
-  next_renewal_ = Clock::now() + renew_interval;
+  if (!connection_ || Clock::now() >= next_renewal_) {
+    if (!connection_ && !reconnect()) return;
+    renew();
+    next_renewal_ = Clock::now() + renew_interval;
+  }
+  if (!lost_) look_after_the_dead();
 }
 
 // Until the next beat. Notifications are handed on at once; some have come with the answers to the
 // last statements, and then the socket says nothing of them.
 void Heartbeat::rest(const std::stop_token& stop) {
-  const auto end = Clock::now() + (connection_ ? look_interval : reconnect_interval);
+  auto end = Clock::now() + (connection_ ? look_interval : reconnect_interval);
+  if (const auto evidence = watch_.next_evidence(); connection_ && evidence)
+    end = std::min(end, *evidence);
   const bool listening = connection_ && listening_;
   while (!stop.stop_requested()) {
     if (listening && connection_->take_notifications() > 0) hooks_.enqueued();
@@ -192,6 +207,7 @@ void Heartbeat::look_after_the_dead() {
     db::Transaction tx(*connection_, db::autocommit);
     dead = watch_.look(tx, worker_);
   }
+  suspects_ = watch_.has_suspects() || !dead.empty();
   if (dead.empty()) return;
   Toll toll;
   rescue_batch(*connection_, dead[0], config_.recovery.max_interruptions, toll);

@@ -47,6 +47,8 @@ class Heartbeat {
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
 
+  // With what this run has seen of other workers before. To be called before start().
+  void go_on_watching(const DeathWatch& watch);
   // Starts the thread; the hooks may be called from now on, until stop() has returned.
   void start();
   void stop();
@@ -55,6 +57,9 @@ class Heartbeat {
 
   job::WorkerId worker() const { return worker_; }
   bool lost() const { return lost_; }
+  // A worker that was suspect then is neither proven dead nor seen alive yet; not for long.
+  // Thread-safe.
+  bool awaits_evidence() const;
   // Until then nobody else may take this worker's jobs.
   std::chrono::steady_clock::time_point safe_until() const;
 
@@ -76,6 +81,8 @@ class Heartbeat {
   Hooks hooks_;
   std::optional<db::Connection> connection_;
   DeathWatch watch_;
+  std::atomic<bool> suspects_{false};
+  std::chrono::steady_clock::time_point evidence_by_;
   job::WorkerId worker_ = 0;
   std::atomic<bool> lost_{false};
   bool server_down_ = false;

@@ -1,6 +1,7 @@
 #include "run/pool.h"
 
 #include <fmt/format.h>
+#include <pthread.h>
 
 #include <algorithm>
 
@@ -139,6 +140,7 @@ void Pool::release_places_if_idle() {
 }
 
 void Pool::work(const std::stop_token& ending, Reaper* reaper) {
+  pthread_setname_np(pthread_self(), "place");
   std::unique_lock lock(mutex_);
   const auto can_start = [this] { return !ready_.empty() && !free_places_.empty(); };
   while (arrived_.wait(lock, ending, can_start)) {

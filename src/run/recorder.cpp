@@ -1,5 +1,7 @@
 #include "run/recorder.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -138,6 +140,7 @@ Recorder::Tally Recorder::tally() const {
 }
 
 void Recorder::run() {
+  pthread_setname_np(pthread_self(), "recorder");
   Clock::time_point stored_at;
   for (;;) {
     Load load;

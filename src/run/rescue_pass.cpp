@@ -38,10 +38,10 @@ Toll two_looks(Deal deal, bool changes, db::Connection& connection, const config
 
 }  // namespace
 
-Pass rescue_pass(db::Connection& connection, const config::Config& config) {
+DeathWatch rescue_pass(db::Connection& connection, const config::Config& config) {
   DeathWatch watch(config.process.host, read_boot_id());
-  const auto toll = look_and(rescue_all, watch, connection, config);
-  return {toll, watch.has_suspects()};
+  look_and(rescue_all, watch, connection, config);
+  return watch;
 }
 
 Toll rescue_dead(db::Connection& connection, const config::Config& config) {

@@ -7,13 +7,9 @@
 
 namespace schedctl::run {
 
-// One look; rescues whoever is proven dead by it. Says whether a lock was missing, which a second
+// One look; rescues whoever is proven dead by it. Remembers whose lock was missing, which a second
 // look may prove.
-struct Pass {
-  Toll toll;
-  bool suspects = false;
-};
-Pass rescue_pass(db::Connection& connection, const config::Config& config);
+DeathWatch rescue_pass(db::Connection& connection, const config::Config& config);
 
 // Two looks where the first shows a suspect: for a run that has nothing else to do.
 Toll rescue_dead(db::Connection& connection, const config::Config& config);

@@ -47,13 +47,13 @@ bool any_due(const Backlog::Levels& levels, Time now) {
 }
 
 // The jobs of the dead are taken back all the same, so that they are due when the pause ends.
-ExitCode paused_tick(const queue::Pause& pause, const Pass& pass, db::Connection& connection,
+ExitCode paused_tick(const queue::Pause& pause, bool suspects, db::Connection& connection,
                      const config::Config& config) {
   log::info("paused; nothing is claimed", {{"since", format_utc(pause.since)},
                                            {"until", pause.until ? format_utc(*pause.until) : ""},
                                            {"reason", pause.reason},
                                            {"by", pause.by}});
-  if (pass.suspects) rescue_dead(connection, config);
+  if (suspects) rescue_dead(connection, config);
   return ExitCode::ok;
 }
 
@@ -72,9 +72,11 @@ ExitCode locked_tick(const config::Config& config, const TickOptions& options,
   const auto seen = look(connection, config);
   const DatabaseClock clock(seen.now);
   Spool(config, seen.installation).replay(connection, config);
-  const auto pass = seen.has_workers ? rescue_pass(connection, config) : Pass{};
+  std::optional<DeathWatch> watch;
+  if (seen.has_workers) watch = rescue_pass(connection, config);
+  const bool suspects = watch && watch->has_suspects();
 
-  if (seen.pause) return paused_tick(*seen.pause, pass, connection, config);
+  if (seen.pause) return paused_tick(*seen.pause, suspects, connection, config);
 
   const auto levels = [&] {
     db::Transaction tx(connection, db::autocommit);
@@ -82,14 +84,14 @@ ExitCode locked_tick(const config::Config& config, const TickOptions& options,
   };
   auto waiting = levels();
   const bool lingers = config.process.linger.count() > 0;  // then it works also when nothing is due
-  if (pass.suspects && !lingers && !any_due(waiting, clock.now()) &&
+  if (suspects && !lingers && !any_due(waiting, clock.now()) &&
       rescue_dead(connection, config).rescued > 0)
     waiting = levels();
   auto code = ExitCode::ok;
   const bool works = (lingers || any_due(waiting, clock.now())) && signals::count() == 0;
   const auto window_end = start + std::max(config.process.max_runtime, config.process.linger);
   if (works)
-    code = work({config, options, types, clock, seen.installation, window_end}, connection,
+    code = work({config, options, types, clock, seen.installation, window_end, watch}, connection,
                 std::move(waiting), host_lock);
   if (works || seen.first_of_hour) prune(connection, config.retention, clock);
   return code;

@@ -102,6 +102,7 @@ class Worker {
                     std::move(levels)) {
     // What was enqueued between the look and the registration was told to nobody.
     if (lingers()) dispatcher_.look_soon();
+    if (order.watch) heartbeat_.go_on_watching(*order.watch);
     heartbeat_.start();
   }
   ~Worker() { heartbeat_.stop(); }
@@ -169,7 +170,8 @@ void Worker::claim_until_window_end() {
         continue;
       }
       if (dispatcher_.look_again()) continue;
-      if (!lingers() || dispatcher_.limit_reached()) return;
+      const bool stays = lingers() || heartbeat_.awaits_evidence();
+      if (!stays || dispatcher_.limit_reached()) return;
       wait_idle();
     }
   } catch (const Error& e) {
@@ -184,7 +186,8 @@ void Worker::claim_until_window_end() {
 void Worker::wait_idle() {
   pool_.release_idle();
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(order_.window_end - Clock::now());
-  signals::wait(std::clamp(std::min(left, dispatcher_.rest()), 0ms, idle_wait));
+  const auto longest = lingers() ? idle_wait : working_wait;
+  signals::wait(std::clamp(std::min(left, dispatcher_.rest()), 0ms, longest));
 }
 
 // Waits for what runs. After a signal it gets a grace, then TERM, then KILL; a second signal skips

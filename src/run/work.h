@@ -4,12 +4,14 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
 #include "db/connection.h"
 #include "run/backlog.h"
+#include "run/death.h"
 #include "run/host_lock.h"
 #include "run/tick.h"
 #include "util/clock.h"
@@ -23,6 +25,7 @@ struct WorkOrder {
   const DatabaseClock& clock;
   std::string installation;
   std::chrono::steady_clock::time_point window_end;  // of claiming
+  const std::optional<DeathWatch>& watch;            // what was seen of other workers
 };
 
 // `connection` is used for the claims; `levels` is what waits. Gives the host lock back when the

@@ -10,11 +10,13 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <exception>
 #include <memory>
@@ -34,6 +36,9 @@ using Output = std::function<void(int fd, std::string_view bytes)>;
 
 constexpr std::size_t read_size = 64 * 1024;
 constexpr int kill_poll_ms = 50;
+// So long after the last KILL was due, the reaper itself must have been stopped.
+constexpr auto overdue_after = std::chrono::seconds(5);
+constexpr auto idle_reaper_ends_within = std::chrono::seconds(1);
 constexpr const char* lost_message = "the reaper of this place was killed";
 
 ProcessEnd failed_start(ProcessEnd::Kind kind, std::string message) {
@@ -147,43 +152,52 @@ std::string fault_of(const ProcessSpec& spec) {
 // The owner's side of one run.
 class Conversation {
  public:
-  Conversation(int socket, const std::function<bool()>& kill_now, const Output& output)
-      : socket_(socket), kill_now_(kill_now), output_(output) {}
+  Conversation(int socket, const ProcessSpec& spec, const std::function<bool()>& kill_now,
+               const Output& output)
+      : socket_(socket), spec_(spec), kill_now_(kill_now), output_(output) {}
 
   // Empty when the start message is on its way; otherwise why not.
-  std::optional<ProcessEnd> start(const ProcessSpec& spec, const std::stop_token& stop, int held);
-  // Empty when the reaper is gone.
+  std::optional<ProcessEnd> start(const std::stop_token& stop, int held);
+  // Empty when the reaper is gone, or does not answer.
   std::optional<ProcessEnd> wait(const std::stop_token& stop);
   bool reaper_is_gone() const { return gone_; }
+  // What can be told of the end of a command whose reaper cannot tell it.
+  ProcessEnd end_without_reaper() const;
   void rethrow() const {
     if (failure_) std::rethrow_exception(failure_);
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   void read_output(bool all);
+  void ask_to_stop();
   void ask_to_kill();
+  void expect_end_within(Duration limit);
+  int poll_limit_ms() const;
 
   const int socket_;
+  const ProcessSpec& spec_;
   const std::function<bool()>& kill_now_;
   const Output& output_;
   OutputPipe out_{1}, err_{2};
   std::unique_ptr<char[]> buffer_{new char[read_size]};
   std::exception_ptr failure_;  // of the output function
   Descriptor stop_event_;
-  bool stopping_ = false, killed_ = false, gone_ = false;
+  std::optional<Clock::time_point> overdue_at_;  // then whoever has not answered never will
+  bool stopping_ = false, killed_ = false, gone_ = false, overdue_ = false;
 };
 
-std::optional<ProcessEnd> Conversation::start(const ProcessSpec& spec, const std::stop_token& stop,
-                                              int held) {
+std::optional<ProcessEnd> Conversation::start(const std::stop_token& stop, int held) {
   StartRequest request;
-  if (!spec.user.empty()) request.identity = identity_of(spec.user);
+  if (!spec_.user.empty()) request.identity = identity_of(spec_.user);
   auto out = out_.open();
   auto err = err_.open();
   if (!out || !err) return failed_call("pipe");
   request.out = std::move(*out);
   request.err = std::move(*err);
-  if (!spec.stdin_data.empty()) {
-    auto in = sealed_file(spec.stdin_data);
+  if (!spec_.stdin_data.empty()) {
+    auto in = sealed_file(spec_.stdin_data);
     if (!in) return failed_call("standard input");
     request.in = std::move(*in);
   }
@@ -200,7 +214,8 @@ std::optional<ProcessEnd> Conversation::start(const ProcessSpec& spec, const std
     stop_event_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!stop_event_) return failed_call("event");
   }
-  if (send_start(socket_, spec, request)) return std::nullopt;
+  if (spec_.timeout) expect_end_within(*spec_.timeout + spec_.kill_grace);
+  if (send_start(socket_, spec_, request)) return std::nullopt;
   gone_ = !is_shortage(errno);
   if (!gone_) return failed_call("reaper");
   return failed_start(ProcessEnd::Kind::no_resources, lost_message);
@@ -213,19 +228,43 @@ std::optional<ProcessEnd> Conversation::wait(const std::stop_token& stop) {
                        {out_.get(), POLLIN, 0},
                        {err_.get(), POLLIN, 0},
                        {stopping_ ? -1 : stop_event_.get(), POLLIN, 0}};
-    ::poll(events, 4, stopping_ && !killed_ && kill_now_ ? kill_poll_ms : -1);
-    if (events[3].revents != 0) {
-      stopping_ = true;
-      send_message(socket_, MessageType::stop);
-    }
+    ::poll(events, 4, poll_limit_ms());
+    if (events[3].revents != 0) ask_to_stop();
     if (stopping_ && !killed_ && kill_now_ && kill_now_()) ask_to_kill();
     if (events[1].revents != 0 || events[2].revents != 0) read_output(false);
-    if (events[0].revents == 0) continue;
+    if (events[0].revents == 0) {
+      overdue_ = overdue_at_ && Clock::now() >= *overdue_at_;
+      if (overdue_) return std::nullopt;
+      continue;
+    }
     const auto message = receive_message(socket_);
     read_output(true);
     if (!message) return std::nullopt;
     return decode_end(*message);
   }
+}
+
+int Conversation::poll_limit_ms() const {
+  if (stopping_ && !killed_ && kill_now_) return kill_poll_ms;
+  if (!overdue_at_) return -1;
+  const auto left = std::chrono::ceil<Duration>(*overdue_at_ - Clock::now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
+}
+
+// The sooner of two ends counts.
+void Conversation::expect_end_within(Duration limit) {
+  constexpr Duration longest = std::chrono::hours(24 * 365);  // no sum with it overflows
+  const auto at = Clock::now() + std::min(limit, longest) + overdue_after;
+  overdue_at_ = overdue_at_ ? std::min(*overdue_at_, at) : at;
+}
+
+ProcessEnd Conversation::end_without_reaper() const {
+  auto end = failed_start(ProcessEnd::Kind::reaper_lost,
+                          overdue_ ? "the process that watched over the command did not answer"
+                                   : "the process that watched over the command was killed");
+  end.stopped = overdue_ && stopping_;
+  end.timed_out = overdue_ && !stopping_;
+  return end;
 }
 
 // The command must be gone before an exception of the output function may leave the run.
@@ -240,9 +279,16 @@ void Conversation::read_output(bool all) {
   }
 }
 
+void Conversation::ask_to_stop() {
+  stopping_ = true;
+  send_message(socket_, MessageType::stop);
+  expect_end_within(spec_.kill_grace);
+}
+
 void Conversation::ask_to_kill() {
   killed_ = true;
   send_message(socket_, MessageType::kill);
+  expect_end_within(Duration::zero());
 }
 
 }  // namespace
@@ -274,6 +320,11 @@ Reaper::Reaper(const std::vector<int>& keep_open, const std::atomic<std::int64_t
 Reaper::~Reaper() {
   if (socket_ < 0) return;
   ::close(socket_);
+  const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  pollfd event{process.get(), POLLIN, 0};
+  // Somebody may have stopped it.
+  if (::poll(&event, 1, static_cast<int>(Duration(idle_reaper_ends_within).count())) != 1)
+    ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
   survivors::forget(pid_);
 }
@@ -295,9 +346,9 @@ ProcessEnd Reaper::run(const ProcessSpec& spec, const std::stop_token& stop,
     return failed_start(Kind::not_startable, fault);
 
   const auto begin = survivors::now_ticks();
-  Conversation conversation(socket_, kill_now, output);
+  Conversation conversation(socket_, spec, kill_now, output);
   try {
-    if (const auto failure = conversation.start(spec, stop, held)) {
+    if (const auto failure = conversation.start(stop, held)) {
       if (conversation.reaper_is_gone()) lose(begin);
       return *failure;
     }
@@ -307,7 +358,7 @@ ProcessEnd Reaper::run(const ProcessSpec& spec, const std::stop_token& stop,
   auto end = conversation.wait(stop);
   if (!end) {
     lose(begin);
-    end = failed_start(Kind::reaper_lost, "the process that watched over the command was killed");
+    end = conversation.end_without_reaper();
   }
   conversation.rethrow();
   return *end;

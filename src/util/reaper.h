@@ -43,7 +43,7 @@ struct ProcessEnd {
                     // which
     no_resources,   // fork, pipe or exec failed for want of memory, processes or descriptors: try
                     // again later
-    reaper_lost,    // the reaper itself was killed
+    reaper_lost,    // the reaper itself was killed; or stopped, so that it had to be killed
   };
   Kind kind = Kind::exited;
   int exit_code = 0;

@@ -67,11 +67,11 @@ TEST_SUITE("e2e::crash [db]") {
     CHECK(host.count("workers") == 0);
   }
 
-  TEST_CASE("kill -9 of a run with five handlers brings all five jobs back") {
-    Host host("[process]\nmax_concurrent_jobs = 5\n");
+  TEST_CASE("kill -9 of a run with ten handlers brings all ten jobs back") {
+    Host host("[process]\nmax_concurrent_jobs = 10\n");
     host.handler("witness", witness_of_many);
     std::vector<job::JobId> jobs;
-    for (int i = 0; i < 5; ++i) jobs.push_back(host.enqueue("witness"));
+    for (int i = 0; i < 10; ++i) jobs.push_back(host.enqueue("witness"));
     auto first = host.start_process();
     std::vector<pid_t> handlers;
     for (const auto job : jobs) handlers.push_back(pid_in(host, fmt::format("pid.{}", job)));

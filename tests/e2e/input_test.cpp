@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
 
@@ -15,17 +14,6 @@ using namespace schedctl;
 using namespace schedctl::test;
 
 namespace {
-
-// One line that a person can act on, and nothing else.
-void check_refused(const ProcessResult& end, int exit_code, const std::string& says) {
-  CAPTURE(end.err);
-  CHECK(end.exit_code == exit_code);
-  CHECK(end.out == "");
-  CHECK(end.err.starts_with("schedctl: "));
-  CHECK(std::count(end.err.begin(), end.err.end(), '\n') == 1);
-  CHECK(end.err.ends_with("\n"));
-  CHECK(end.err.find(says) != std::string::npos);
-}
 
 void check_untouched(Host& host) {
   CHECK(host.count("hosts") == 0);

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <random>
 
 #include "support/host.h"
 
@@ -125,5 +126,31 @@ TEST_SUITE("e2e::limits [db]") {
 
     CHECK(host.count("job_executions where status = 'completed'") == 3);
     CHECK(host.count("job_executions where status = 'lost'") == 1);
+  }
+
+  TEST_CASE("a group stays one at a time through any number of killed runs, and never gets stuck") {
+    Host host("[recovery]\nmax_interruptions = 1000\n[process]\nmax_concurrent_jobs = 3\n");
+    // The lock is the kernel's: held as long as anything of an earlier job lives.
+    host.handler("step",
+                 "exec 9>>alive; flock -n 9 || echo $SCHEDCTL_JOB_ID >>overlaps\n"
+                 "echo $SCHEDCTL_JOB_ID >>begun; sleep 0.02");
+    enqueue_grouped(host, "step", 50, 1);
+    std::minstd_rand dice(4711);
+
+    int killed = 0;
+    for (int round = 0; round < 40; ++round) {
+      auto run = round % 2 == 0 ? host.start_process() : start_second(host);
+      wait_for_any({&run}, std::chrono::milliseconds(20 + dice() % 100));
+      run.kill(SIGKILL);
+      killed += run.wait().signal == SIGKILL;
+    }
+    CHECK(host.process().exit_code == 0);
+
+    CHECK(killed >= 10);
+    CHECK(host.read("overlaps") == "");
+    CHECK(host.count("job_queue") == 0);
+    CHECK(host.count("job_executions where status = 'completed'") == 50);
+    CHECK(host.count("(select distinct job_queue_id from job_executions) as jobs") == 50);
+    CHECK(host.count("workers") == 0);
   }
 }

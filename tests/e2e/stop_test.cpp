@@ -177,4 +177,67 @@ TEST_SUITE("e2e::process [db]") {
     CHECK(host.attempts(job) == "completed");
     CHECK(host.lines(fmt::format("ran.{}", job)) == 1);
   }
+
+  TEST_CASE("a signal ends a run within its grace, and each handler by what it does meanwhile") {
+    for (const auto& [signal, exit_code] : {std::pair(SIGTERM, 143), std::pair(SIGINT, 130)}) {
+      CAPTURE(signal);
+      Host host(
+          "[process]\nmax_concurrent_jobs = 3\nshutdown_grace = \"300ms\"\nshutdown_force = "
+          "\"300ms\"\n");
+      host.handler("deaf", deaf);
+      host.handler("polite",
+                   "trap 'echo asked >>asked; exit 3' TERM; echo $$ >pid.$SCHEDCTL_JOB_ID\n"
+                   "while :; do sleep 0.01; done");
+      host.handler("quick", "echo $$ >pid.$SCHEDCTL_JOB_ID; sleep 0.1");
+      const auto stubborn = host.enqueue("deaf"), polite = host.enqueue("polite"),
+                 quick = host.enqueue("quick");
+      auto run = host.start_process();
+      for (const auto job : {stubborn, polite, quick}) await_handler(host, job);
+      host.enqueue_many("noop", 100);
+
+      const auto asked = Clock::now();
+      run.kill(signal);
+      const auto end = run.wait();
+
+      CHECK(end.exit_code == exit_code);
+      CHECK((Clock::now() - asked) / 1ms < 300 + 300 + 1000);
+      CHECK(host.status(quick) == "completed");
+      CHECK(host.attempts(polite).starts_with("interrupted"));
+      CHECK(host.read("asked") == "asked\n");
+      CHECK(host.attempts(stubborn).starts_with("interrupted"));
+      CHECK(host.count("job_queue where status = 'pending' and attempts - interruptions = 0") ==
+            host.count("job_queue"));
+      CHECK(host.count("job_executions where job_type = 'noop' and status <> 'completed'") == 0);
+      CHECK(host.count("workers") == 0);
+    }
+  }
+
+  TEST_CASE("a signal at any moment of a run's life leaves each job done or as it was") {
+    Host host(
+        "[process]\nshutdown_grace = \"0s\"\nshutdown_force = \"100ms\"\n"
+        "[recovery]\nmax_interruptions = 1000\n");
+    host.handler("brief", "sleep 0.02");
+    int stopped = 0;
+    for (int after = 0; after < 75; after += 3) {
+      CAPTURE(after);
+      host.enqueue("brief");
+      host.enqueue("noop");
+      auto run = host.start_process();
+      wait_for_any({&run}, std::chrono::milliseconds(after));
+      run.kill(SIGTERM);
+      const auto end = run.wait(5s);
+
+      CAPTURE(end.err);
+      CHECK((end.exit_code == 0 || end.exit_code == 143 || end.signal == SIGTERM));
+      CHECK(end.err == "");
+      CHECK(host.count("job_queue where status <> 'pending'") == 0);
+      CHECK(host.count("job_queue where attempts > interruptions") == 0);
+      CHECK(host.count("workers") == 0);
+      stopped += end.exit_code == 143;
+    }
+    CHECK(stopped > 0);
+    host.tick();
+    CHECK(host.count("job_executions where status = 'completed'") == 50);
+    CHECK(host.count("job_executions where status not in ('completed', 'interrupted')") == 0);
+  }
 }

@@ -255,17 +255,18 @@ TEST_SUITE("queue::rescue [db]") {
     CHECK(database.value("select status from job_queue") == "cancelled");
   }
 
-  TEST_CASE("one dead row behind two thousand live ones is found, the live ones stay untouched") {
+  TEST_CASE(
+      "one dead row behind fifteen thousand live ones is found, the live ones stay untouched") {
     test::Database database;
     database.query(
         "insert into job_queue (job_type, scheduled_for) "
-        "select 'x', $1 from generate_series(1, 2001)",
+        "select 'x', $1 from generate_series(1, 15001)",
         {past});
     auto connection = database.connect(db::Session::claiming);
     auto other = database.connect(db::Session::claiming);
     const auto live = register_on(connection);
     const auto dead = register_on(other);
-    REQUIRE(claim_for(connection, live, 2000).size() == 2000);
+    REQUIRE(claim_for(connection, live, 15000).size() == 15000);
     const auto lost = claim_for(other, dead);
     REQUIRE(lost.size() == 1);
     const std::string fingerprint =

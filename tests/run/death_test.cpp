@@ -114,6 +114,23 @@ TEST_SUITE("run::death [db]") {
     CHECK(watcher.look() == Why{"its host has been restarted"});
   }
 
+  TEST_CASE("a host and its server that were restarted together: at the second look") {
+    test::Database database;
+    Other other(database, "here", "/none");
+    database.query("update workers set boot_id = 'earlier', server_identity = 'before'");
+    Watcher watcher(database);
+    other.lose_session();
+
+    const auto first_look = std::chrono::steady_clock::now();
+    CHECK(watcher.look().empty());
+    CHECK(watcher.watch.has_suspects());
+    Why why;
+    test::wait_until([&] { return !(why = watcher.look()).empty(); }, "the evidence");
+
+    CHECK(why == Why{"its host has been restarted"});
+    CHECK(std::chrono::steady_clock::now() - first_look >= run::second_look_after);
+  }
+
   TEST_CASE("a missing session is a suspicion at first and evidence at the second look") {
     test::Database database;
     Other other(database, "elsewhere", "/none");
@@ -159,6 +176,7 @@ TEST_SUITE("run::death [db]") {
     other.lose_session();
 
     CHECK(watcher.stays_alive());
+    CHECK(watcher.watch.has_suspects());  // reapers that hold it will soon be gone
   }
 
   TEST_CASE("behind a proxy a missing session proves nothing") {

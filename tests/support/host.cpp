@@ -38,6 +38,18 @@ Process Host::start(std::vector<std::string> arguments, std::vector<std::string>
   return test::start(arguments, options);
 }
 
+Process Host::start_shell(const std::string& script, std::vector<std::string> more) const {
+  ProcessOptions options;
+  options.env = env;
+  options.env.insert(options.env.end(), more.begin(), more.end());
+  options.env.push_back("S=" + binary());
+  return test::start({"bash", "-c", script}, options);
+}
+
+ProcessResult Host::shell(const std::string& script, std::vector<std::string> more) const {
+  return start_shell(script, std::move(more)).wait();
+}
+
 ProcessResult Host::run(const std::vector<std::string>& arguments) const {
   return start(arguments).wait();
 }
@@ -121,6 +133,16 @@ bool alive(pid_t pid) {
   const auto name_end = text.rfind(')');
   return name_end != std::string::npos && text.at(name_end + 2) != 'Z' &&
          text.at(name_end + 2) != 'X';
+}
+
+void check_refused(const ProcessResult& end, int exit_code, const std::string& says) {
+  CAPTURE(end.err);
+  CHECK(end.exit_code == exit_code);
+  CHECK(end.out == "");
+  CHECK(end.err.starts_with("schedctl: "));
+  CHECK(std::count(end.err.begin(), end.err.end(), '\n') == 1);
+  CHECK(end.err.ends_with("\n"));
+  CHECK(end.err.find(says) != std::string::npos);
 }
 
 }  // namespace schedctl::test

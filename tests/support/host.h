@@ -25,6 +25,9 @@ class Host {
   void replace_config(const std::string& toml);  // also what it says of the database
 
   Process start(std::vector<std::string> arguments, std::vector<std::string> more = {}) const;
+  // In bash, for pipes, redirections and limits; $S is the binary.
+  Process start_shell(const std::string& script, std::vector<std::string> more = {}) const;
+  ProcessResult shell(const std::string& script, std::vector<std::string> more = {}) const;
   ProcessResult run(const std::vector<std::string>& arguments) const;
   Process start_process(std::vector<std::string> flags = {}) const;
   ProcessResult process(const std::vector<std::string>& flags = {}) const;
@@ -53,5 +56,8 @@ class Host {
 };
 
 bool alive(pid_t pid);  // a zombie is not
+
+// A command that was refused with one line that a person can act on, and nothing else.
+void check_refused(const ProcessResult& end, int exit_code, const std::string& says);
 
 }  // namespace schedctl::test

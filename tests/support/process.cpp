@@ -65,9 +65,15 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return all;
 }
 
+// The test's own handlers must not hear a signal that is meant for what the child becomes.
+void restore_signals(const sigset_t& mask) {
+  for (const int number : {SIGINT, SIGILL, SIGFPE, SIGSEGV, SIGTERM, SIGABRT, SIGPIPE})
+    ::signal(number, SIG_DFL);
+  sigprocmask(SIG_SETMASK, &mask, nullptr);
+}
+
 [[noreturn]] void become(char* const* argv, char* const* env, const char* cwd,
                          std::optional<uid_t> user, int in, int out, int err) {
-  ::signal(SIGPIPE, SIG_DFL);
   dup2(in, 0);
   dup2(out, 1);
   dup2(err, 2);
@@ -87,9 +93,15 @@ Process::Process(const std::vector<std::string>& argv, const ProcessOptions& opt
   const auto env = environment_for(options.env);
   const auto arguments = pointers(argv), variables = pointers(env);
   const int in = memory_file(options.stdin_text);
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
   pid_ = fork();
-  if (pid_ == 0)
+  if (pid_ == 0) {
+    restore_signals(before);
     become(arguments.data(), variables.data(), options.cwd.c_str(), options.user, in, out_, err_);
+  }
+  sigprocmask(SIG_SETMASK, &before, nullptr);
   close(in);
   REQUIRE(pid_ > 0);
 }

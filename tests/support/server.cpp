@@ -60,7 +60,7 @@ Server::Server(const std::string& primary_url) : user_(server_user()) {
 
 Server::~Server() {
   try {
-    as_postgres({program("pg_ctl"), "-D", data(), "-m", "immediate", "-w", "stop"});
+    crash();
   } catch (...) {  // a failed test has said why
   }
 }
@@ -73,11 +73,19 @@ std::string Server::url(const std::string& password) const {
   return fmt::format("postgresql://owner:{}@127.0.0.1:{}/postgres", password, port_);
 }
 
-void Server::query(const std::string& sql) const {
+void Server::query(const std::string& sql) const { value(sql); }
+
+std::string Server::value(const std::string& sql) const {
   ProcessOptions options;
   options.env = {"PGOPTIONS=-c default_transaction_read_only=off"};
-  const auto end = run({program("psql"), "-Xqc", sql, url()}, options);
+  auto end = run({program("psql"), "-XAtqc", sql, url()}, options);
   REQUIRE_MESSAGE(end.exit_code == 0, end.err);
+  if (end.out.ends_with('\n')) end.out.pop_back();
+  return end.out;
+}
+
+void Server::crash() const {
+  as_postgres({program("pg_ctl"), "-D", data(), "-m", "immediate", "-w", "stop"});
 }
 
 void Server::make_folder() const {
@@ -89,6 +97,10 @@ void Server::make_folder() const {
 
 void Server::start() {
   port_ = free_port();
+  start_again();
+}
+
+void Server::start_again() const {
   as_postgres({program("pg_ctl"), "-D", data(), "-w", "-t", "60", "-l", folder_ / "server/log",
                "-o",
                fmt::format("-F -p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories= "

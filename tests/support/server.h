@@ -23,14 +23,19 @@ class Server {
 
   // The database postgres, as the owner.
   std::string url(const std::string& password = right_password) const;
-  void query(const std::string& sql) const;  // also when the server is read-only by default
+  void query(const std::string& sql) const;         // also when the server is read-only by default
+  std::string value(const std::string& sql) const;  // what psql prints, without the last line end
+
+  // Ends it as a crash would, and starts it again where it was.
+  void crash() const;
+  void start_again() const;
 
   static constexpr const char* right_password = "right";
 
  private:
   explicit Server(const std::string& primary_url);
   void make_folder() const;
-  void start();
+  void start();  // on a free port
   void as_postgres(const std::vector<std::string>& argv) const;
   std::string data() const { return folder_ / "server/data"; }
 
