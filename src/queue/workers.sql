@@ -1,6 +1,7 @@
 -- All workers but one, with what the server knows of their being alive.
 --   $1 worker bigint: the one who asks; 0: none
-select w.id, w.host, w.pid, w.boot_id, w.lock_file, w.direct, w.lease_until < clock_timestamp() as lease_over,
+select w.id, w.host, w.pid, w.boot_id, w.lock_file, w.direct, w.lease_until,
+       w.lease_until < clock_timestamp() as lease_over,
        w.server_identity = s.system_identifier || '/' || c.timeline_id || '/'
                            || extract(epoch from pg_postmaster_start_time()) as same_server,
        exists (select from pg_locks l

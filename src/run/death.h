@@ -19,6 +19,7 @@ struct Dead {
   std::string name;       // "host:pid"
   std::string why;        // in words, for history and log
   std::string lock_file;  // to be removed when it is ours to remove
+  Time lease_until;       // when it was looked at
 };
 
 // Remembers what it saw, as a missing lock is evidence only when it is missing twice.
@@ -50,7 +51,8 @@ struct Toll {
 };
 
 // Takes back some jobs of a dead worker in one transaction, adds them to `toll`, and removes the
-// worker when it holds no more. True: there may be more.
+// worker when it holds no more. True: there may be more. A worker that has come back to life since
+// it was looked at keeps its jobs.
 bool rescue_batch(db::Connection& connection, const Dead& dead, int max_interruptions, Toll& toll);
 // Takes back all jobs of a dead worker, in bounded batches, and removes it. Each batch is a
 // transaction of its own.

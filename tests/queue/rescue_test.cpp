@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <future>
 
 #include "queue/worker.h"
 #include "support/claims.h"
@@ -46,6 +47,11 @@ bool deregister(db::Connection& connection, job::WorkerId worker) {
   const bool gone = queue::deregister_worker(tx, worker);
   tx.commit();
   return gone;
+}
+
+bool declare_dead(db::Connection& connection, job::WorkerId worker, Time lease_until) {
+  db::Transaction tx(connection, db::autocommit);
+  return queue::declare_dead(tx, worker, lease_until);
 }
 
 queue::WorkerSign sign_of(test::Database& database, job::WorkerId worker) {
@@ -142,6 +148,68 @@ TEST_SUITE("queue::worker [db]") {
     CHECK_FALSE(queue::renew(tx, worker, 1h));
     CHECK(queue::relock_worker(tx, worker, registration(connection)) ==
           queue::Relock::declared_dead);
+  }
+
+  TEST_CASE("whoever has renewed its lease since it was looked at cannot be declared dead") {
+    test::Database database;
+    auto connection = database.connect(db::Session::heartbeat);
+    const auto worker = register_on(connection, -1s);
+    const auto seen = sign_of(database, worker).lease_until;
+    {
+      db::Transaction tx(connection, db::autocommit);
+      REQUIRE(queue::renew(tx, worker, 1h));
+    }
+
+    CHECK_FALSE(declare_dead(connection, worker, seen));
+    CHECK_FALSE(sign_of(database, worker).lease_over);
+  }
+
+  TEST_CASE("a worker that was declared dead renews nothing, locks nothing and claims nothing") {
+    test::Database database;
+    database.insert_pending("x");
+    database.query("select enqueue('x', group_key => 'g')");
+    auto connection = database.connect(db::Session::heartbeat);
+    const auto worker = register_on(connection);
+    const auto seen = sign_of(database, worker).lease_until;
+    CHECK(declare_dead(connection, worker, seen));
+    CHECK(declare_dead(connection, worker, seen));  // whoever comes second
+
+    CHECK(claim_for(connection, worker).empty());
+    db::Transaction tx(connection);
+    CHECK_FALSE(queue::renew(tx, worker, 1h));
+    CHECK(queue::relock_worker(tx, worker, registration(connection)) ==
+          queue::Relock::declared_dead);
+    tx.commit();
+    CHECK(sign_of(database, worker).lease_over);
+  }
+
+  TEST_CASE("a worker that is declared dead while it takes its lock again hears of it") {
+    test::Database database;
+    auto old = database.connect(db::Session::heartbeat);
+    auto fresh = database.connect(db::Session::heartbeat);
+    auto rescuer = database.connect();
+    const auto worker = register_on(old);
+    const auto seen = sign_of(database, worker).lease_until;
+    old.sever();
+    test::wait_until([&] { return !sign_of(database, worker).has_lock; }, "the session to end");
+
+    db::Transaction verdict(rescuer);
+    REQUIRE(queue::declare_dead(verdict, worker, seen));
+    auto relock = std::async(std::launch::async, [&] {
+      db::Transaction tx(fresh, db::autocommit);
+      return queue::relock_worker(tx, worker, registration(fresh));
+    });
+    test::wait_until(
+        [&] {
+          return database.value(
+                     "select count(*) from pg_stat_activity where pid = $1 and "
+                     "wait_event_type = 'Lock'",
+                     {fresh.backend_pid()}) == "1";
+        },
+        "the worker to wait for the verdict");
+    verdict.commit();
+
+    CHECK(relock.get() == queue::Relock::declared_dead);
   }
 
   TEST_CASE("a new session takes the lock again once the old one is gone") {
