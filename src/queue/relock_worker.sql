@@ -10,6 +10,7 @@ with worker as materialized (
          direct = inet_client_addr() is null or host(inet_client_addr()) = $3::text,
          server_identity = s.system_identifier || '/' || c.timeline_id || '/'
                            || extract(epoch from pg_postmaster_start_time())
+                           || '/' || coalesce(extract(epoch from pg_stat_get_bgwriter_stat_reset_time()), 0)
     from worker, pg_control_system() s, pg_control_checkpoint() c
    where w.id = worker.id and worker.locked and w.lease_until > to_timestamp(0)
   returning w.id

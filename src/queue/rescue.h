@@ -21,7 +21,7 @@ struct WorkerSign {
   bool direct = false;    // no proxy between it and the server
   Time lease_until;
   bool lease_over = false;   // in database time
-  bool same_server = false;  // it registered with this very server, not restarted or promoted since
+  bool same_server = false;  // the one it registered with, which has forgotten no session since
   bool has_lock = false;     // its session lock is held
 };
 std::vector<WorkerSign> other_workers(db::Transaction& tx, job::WorkerId self);

@@ -1,14 +1,18 @@
 #include "queue/rescue.h"
 
 #include <doctest/doctest.h>
+#include <signal.h>
 
 #include <chrono>
 #include <future>
+#include <optional>
 
+#include "db/migrate.h"
 #include "queue/worker.h"
 #include "support/claims.h"
 #include "support/database.h"
 #include "support/process.h"
+#include "support/server.h"
 
 using namespace schedctl;
 using namespace std::chrono_literals;
@@ -229,6 +233,39 @@ TEST_SUITE("queue::worker [db]") {
 
     CHECK(sign_of(database, worker).has_lock);
     CHECK_FALSE(sign_of(database, worker).lease_over);
+  }
+
+  TEST_CASE(
+      "a server that has crashed and recovered is not the one that a worker registered with") {
+    const test::Server server;
+    config::Database database;
+    database.url = server.url();
+    database.origin = "test";
+    {
+      db::Connection owner(database, db::Session::plain);
+      db::migrate(owner, [](const db::Migration&) {});
+    }
+    std::optional<db::Connection> connection(std::in_place, database);  // commits to the disk
+    register_on(*connection);
+    const auto same_server = [&] {
+      db::Transaction tx(*connection, db::autocommit);
+      return queue::other_workers(tx, 0).at(0).same_server;
+    };
+    CHECK(same_server());
+
+    REQUIRE(kill(connection->backend_pid(), SIGKILL) == 0);
+    test::wait_until(
+        [&] {
+          try {
+            connection.emplace(database);
+            return true;
+          } catch (const DatabaseError&) {
+            return false;
+          }
+        },
+        "the server to be back");
+
+    CHECK_FALSE(same_server());
   }
 
   TEST_CASE("a worker leaves only when it holds nothing") {
