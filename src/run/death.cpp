@@ -37,7 +37,9 @@ std::string DeathWatch::verdict(const queue::WorkerSign& sign) {
 std::vector<Dead> DeathWatch::look(db::Transaction& tx, job::WorkerId self) {
   std::vector<Dead> dead;
   std::map<job::WorkerId, std::chrono::steady_clock::time_point> still_suspect;
+  lock_files_.clear();
   for (const auto& sign : queue::other_workers(tx, self)) {
+    lock_files_.insert(sign.lock_file);
     const auto why = verdict(sign);
     if (!why.empty())
       dead.push_back({sign.id, fmt::format("{}:{}", sign.host, sign.pid), why, sign.lock_file,

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ class DeathWatch {
   // The workers proven dead. Throws DatabaseError.
   std::vector<Dead> look(db::Transaction& tx, job::WorkerId self);
 
+  // The files of all that were registered at the last look.
+  const std::set<std::string>& lock_files() const { return lock_files_; }
+
   // Somebody's lock was missing at the last look: worth another one after `second_look_after`.
   bool has_suspects() const { return !suspects_.empty(); }
 
@@ -40,6 +44,7 @@ class DeathWatch {
 
   std::string host_;
   std::string boot_id_;
+  std::set<std::string> lock_files_;
   std::map<job::WorkerId, std::chrono::steady_clock::time_point>
       suspects_;  // when the lock was first missing
 };

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <regex>
 
 #include "queue/claim.h"
@@ -26,6 +28,13 @@ void write_holder(const Fd& fd) {
   const auto line = fmt::format("pid {} since {}\n", getpid(), format_utc(now));
   if (ftruncate(fd.get(), 0) != 0) return;
   [[maybe_unused]] const auto written = pwrite(fd.get(), line.data(), line.size(), 0);
+}
+
+bool lies_at(const Fd& fd, const std::string& path) {
+  struct stat open_file {
+  }, there{};
+  return fstat(fd.get(), &open_file) == 0 && stat(path.c_str(), &there) == 0 &&
+         open_file.st_dev == there.st_dev && open_file.st_ino == there.st_ino;
 }
 
 }  // namespace
@@ -68,10 +77,15 @@ void Places::release(int place) {
   held_[i] = false;
 }
 
+// Another run may take the file for one that was left behind until it is locked.
 WorkerLock::WorkerLock(const std::string& folder) {
-  path_ = fmt::format("{}/worker-{}-{}.lock", folder, getpid(), queue::draw_token().substr(0, 8));
-  fd_ = open_private_file(path_, Create::yes);
-  if (!try_lock(fd_)) throw Error(ExitCode::internal, path_ + ": a new file is locked already");
+  constexpr int most_tries = 100;
+  for (int tries = 0; tries < most_tries; ++tries) {
+    path_ = fmt::format("{}/worker-{}-{}.lock", folder, getpid(), queue::draw_token().substr(0, 8));
+    fd_ = open_private_file(path_, Create::yes);
+    if (try_lock(fd_) && lies_at(fd_, path_)) return;
+  }
+  throw Error(ExitCode::internal, path_ + ": a new file is locked or removed again and again");
 }
 
 WorkerLock::~WorkerLock() { unlink(path_.c_str()); }
@@ -95,6 +109,21 @@ FileSign look_at_worker_lock(const std::string& path) {
     return try_lock(fd) ? FileSign::free : FileSign::held;
   } catch (const Error&) {
     return FileSign::unseen;  // somebody else's file: no evidence
+  }
+}
+
+void remove_stale_worker_locks(const std::string& folder, const std::set<std::string>& known) {
+  std::error_code unreadable;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, unreadable)) {
+    const auto path = entry.path().string();
+    const bool candidate = entry.path().filename().string().starts_with("worker-");
+    if (!candidate || known.contains(path) || !is_worker_lock(path)) continue;
+    try {
+      // Locked until it is gone, so that whoever has just made it learns of it.
+      if (const auto fd = open_private_file(path, Create::no); fd && try_lock(fd))
+        unlink(path.c_str());
+    } catch (const Error&) {  // somebody else's file
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,5 +65,9 @@ enum class FileSign {
   free,    // everything of that worker is gone
 };
 FileSign look_at_worker_lock(const std::string& path);
+
+// Removes the files of workers that are gone, but for the known ones, which are evidence: what is
+// left of those that were killed before they were registered, or rescued by another host.
+void remove_stale_worker_locks(const std::string& folder, const std::set<std::string>& known);
 
 }  // namespace schedctl::run

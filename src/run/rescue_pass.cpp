@@ -41,7 +41,7 @@ Toll two_looks(Deal deal, bool changes, db::Connection& connection, const config
 Pass rescue_pass(db::Connection& connection, const config::Config& config) {
   DeathWatch watch(config.process.host, read_boot_id());
   const auto toll = look_and(rescue_all, watch, connection, config);
-  return {toll, watch.has_suspects()};
+  return {toll, watch.has_suspects(), watch.lock_files()};
 }
 
 Toll rescue_dead(db::Connection& connection, const config::Config& config) {

@@ -1,6 +1,9 @@
 // Rescue pass: what a run without a heartbeat does for the jobs of dead workers.
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "config/config.h"
 #include "db/connection.h"
 #include "run/death.h"
@@ -12,6 +15,7 @@ namespace schedctl::run {
 struct Pass {
   Toll toll;
   bool suspects = false;
+  std::set<std::string> lock_files;  // of all that were registered
 };
 Pass rescue_pass(db::Connection& connection, const config::Config& config);
 

@@ -71,6 +71,7 @@ ExitCode locked_tick(const config::Config& config, const TickOptions& options,
   const auto seen = look(connection, config);
   const DatabaseClock clock(seen.now);
   const auto pass = seen.has_workers ? rescue_pass(connection, config) : Pass{};
+  remove_stale_worker_locks(folder_of(config.process.lock_file), pass.lock_files);
 
   if (seen.pause) return paused_tick(*seen.pause, pass, connection, config);
 

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <filesystem>
 
 #include "db/transaction.h"
 #include "support/host.h"
@@ -122,6 +123,16 @@ TEST_SUITE("e2e::crash [db]") {
 
     check_done_once(host, 2000);
     CHECK(host.count("job_executions") == 2000);
+  }
+
+  TEST_CASE("the file of a run that was killed before it was registered is cleared away") {
+    Host host;
+    host.tick();
+    const auto left = host.folder.write("state/worker-4711-0123abcd.lock", "");
+
+    host.tick();
+
+    CHECK_FALSE(std::filesystem::exists(left));
   }
 
   TEST_CASE("a job that kills its worker each time is dead in the end, its neighbour is done") {

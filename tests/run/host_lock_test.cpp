@@ -6,6 +6,8 @@
 
 #include <fstream>
 #include <functional>
+#include <stop_token>
+#include <thread>
 
 #include "support/process.h"
 #include "util/error.h"
@@ -221,6 +223,32 @@ TEST_SUITE("run::host_lock") {
     CHECK(run::look_at_worker_lock(folder.write("id_rsa", "")) == FileSign::unseen);
     CHECK(run::look_at_worker_lock(folder.write("worker-1-0123abcd.lock.bak", "")) ==
           FileSign::unseen);
+  }
+
+  TEST_CASE("files that workers have left behind are removed, no others") {
+    const test::TempDir folder;
+    const WorkerLock living(folder.path());
+    const auto stale = folder.write("worker-4-0123abcd.lock", "");
+    const auto known = folder.write("worker-5-0123abcd.lock", "");
+    const auto other = folder.write("worker-6.lock", ""), host = folder.write("lock", "");
+
+    run::remove_stale_worker_locks(folder.path(), {known});
+
+    CHECK(access(stale.c_str(), F_OK) != 0);
+    for (const auto& path : {living.path(), known, other, host})
+      CHECK(access(path.c_str(), F_OK) == 0);
+    run::remove_stale_worker_locks(folder / "none", {});
+  }
+
+  TEST_CASE("a worker holds its file, however often those left behind are removed meanwhile") {
+    const test::TempDir folder;
+    std::jthread sweeper([&](const std::stop_token& stop) {
+      while (!stop.stop_requested()) run::remove_stale_worker_locks(folder.path(), {});
+    });
+    for (int i = 0; i < 2000; ++i) {
+      const WorkerLock lock(folder.path());
+      REQUIRE(run::look_at_worker_lock(lock.path()) == FileSign::held);
+    }
   }
 
   TEST_CASE("looking at a worker's file does not hold it") {
