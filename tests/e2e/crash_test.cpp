@@ -135,6 +135,31 @@ TEST_SUITE("e2e::crash [db]") {
     CHECK_FALSE(std::filesystem::exists(left));
   }
 
+  TEST_CASE("a frozen run whose session is cut loses its handler before another run has its job") {
+    Host host;
+    host.handler("witness",
+                 "[ \"$SCHEDCTL_ATTEMPT\" = 1 ] && { echo $$ >first; exec sleep 30; }\n"
+                 "kill -0 \"$(cat first)\" && echo both >overlap\nexit 0");
+    const auto job = host.enqueue("witness");
+    auto frozen = host.start_process();
+    const auto first = pid_in(host, "first");
+
+    frozen.kill(SIGSTOP);
+    host.database.query(
+        "select pg_terminate_backend(pid) from pg_locks "
+        "where locktype = 'advisory' and objsubid = 2 and objid = (select id from workers)");
+    auto other = host.start(
+        {"process"}, {"SCHEDCTL_HOST=host-b", "SCHEDCTL_STATE_DIR=" + (host.folder / "state-b")});
+    CHECK(other.wait(10s).exit_code == 0);
+
+    CHECK_FALSE(alive(first));
+    CHECK(host.read("overlap") == "");
+    CHECK(host.status(job) == "completed");
+    frozen.kill(SIGCONT);
+    frozen.wait(10s);
+    CHECK(host.attempts(job) == "lost/worker_died completed");
+  }
+
   TEST_CASE("a job that kills its worker each time is dead in the end, its neighbour is done") {
     Host host("[recovery]\nmax_interruptions = 2\n");
     // The parent of a handler is its run's reaper, whose parent is the run.
