@@ -3,13 +3,13 @@
 --   $5 job types text[], with for each the place behind which its scan goes on: $6 scheduled_for timestamptz[], $7 id bigint[]
 --   $8 priority smallint   $9 with payload boolean
 -- Locks: the claimed rows, skipping held ones, and the worker's own row, so that it cannot be removed between this
--- statement and its commit; a worker that was removed claims nothing. Index: job_queue_due.
+-- statement and its commit; a worker that is removed or declared dead claims nothing. Index: job_queue_due.
 -- The array keeps the planner from turning the limit into a join over the whole queue; a locked row stays in its place, so
 -- the place spares a second way through the primary key.
 update job_queue
    set status = 'running', attempts = attempts + 1, execution_id = nextval('execution_ids'),
        locked_at = $1::timestamptz, locked_by = $2::bigint, claim_token = $3::uuid, updated_at = $1::timestamptz
- where exists (select from workers where id = $2::bigint for key share)
+ where exists (select from workers where id = $2::bigint and lease_until > to_timestamp(0) for key share)
    and ctid = any (array(
    select due.place
      from unnest($5::text[], $6::timestamptz[], $7::bigint[]) as level (job_type, after_time, after_id)

@@ -106,7 +106,7 @@ update job_queue
    set status = 'running', attempts = attempts + 1, execution_id = nextval('execution_ids'),
        locked_at = $1::timestamptz, locked_by = $2::bigint, claim_token = $3::uuid, updated_at = $1::timestamptz,
        limited = limited or job_type = any (array(select job_type from level where free is not null))
- where exists (select from workers where id = $2::bigint for key share)
+ where exists (select from workers where id = $2::bigint and lease_until > to_timestamp(0) for key share)
    and ctid = any (array(
    select q.ctid from pick join job_queue q on q.ctid = pick.place
     where q.status = 'pending' for update of q skip locked))

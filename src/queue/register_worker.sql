@@ -6,6 +6,7 @@ with worker as (
   select $1::text, $2::integer, clock_timestamp() + $3::bigint * interval '1 ms', $4::text, $5::text, $6::text,
          inet_client_addr() is null or host(inet_client_addr()) = $7::text,
          s.system_identifier || '/' || c.timeline_id || '/' || extract(epoch from pg_postmaster_start_time())
+           || '/' || coalesce(extract(epoch from pg_stat_get_bgwriter_stat_reset_time()), 0)
     from pg_control_system() s, pg_control_checkpoint() c
   returning id
 )

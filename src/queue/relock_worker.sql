@@ -3,14 +3,16 @@
 --   $1 worker bigint   $2 lease in milliseconds bigint   $3 the address this end of the connection has, text
 with worker as materialized (
   select id, pg_try_advisory_lock(hashtext('schedctl.worker.' || current_schema()), id::integer) as locked
-    from workers where id = $1::bigint
+    from workers where id = $1::bigint and lease_until > to_timestamp(0)
 ), renewed as (
   update workers w
      set lease_until = clock_timestamp() + $2::bigint * interval '1 ms',
          direct = inet_client_addr() is null or host(inet_client_addr()) = $3::text,
          server_identity = s.system_identifier || '/' || c.timeline_id || '/'
                            || extract(epoch from pg_postmaster_start_time())
+                           || '/' || coalesce(extract(epoch from pg_stat_get_bgwriter_stat_reset_time()), 0)
     from worker, pg_control_system() s, pg_control_checkpoint() c
-   where w.id = worker.id and worker.locked
+   where w.id = worker.id and worker.locked and w.lease_until > to_timestamp(0)
+  returning w.id
 )
-select locked from worker
+select locked from worker where not locked or exists (select from renewed)

@@ -14,11 +14,16 @@ std::vector<WorkerSign> other_workers(db::Transaction& tx, job::WorkerId self) {
                      .boot_id = row["boot_id"].c_str(),
                      .lock_file = row["lock_file"].c_str(),
                      .direct = is("direct"),
+                     .lease_until = db::time_of(row["lease_until"]),
                      .lease_over = is("lease_over"),
                      .same_server = is("same_server"),
                      .has_lock = is("has_lock")});
   }
   return signs;
+}
+
+bool declare_dead(db::Transaction& tx, job::WorkerId worker, Time lease_until) {
+  return !tx.exec(sql::queue::declare_dead, worker, lease_until).empty();
 }
 
 std::vector<Rescued> rescue(db::Transaction& tx, job::WorkerId dead_worker, int max_interruptions,

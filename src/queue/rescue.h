@@ -7,6 +7,7 @@
 
 #include "db/transaction.h"
 #include "job/job.h"
+#include "util/clock.h"
 
 namespace schedctl::queue {
 
@@ -16,10 +17,11 @@ struct WorkerSign {
   std::string host;
   int pid = 0;
   std::string boot_id;
-  std::string lock_file;     // on its own host
-  bool direct = false;       // no proxy between it and the server
+  std::string lock_file;  // on its own host
+  bool direct = false;    // no proxy between it and the server
+  Time lease_until;
   bool lease_over = false;   // in database time
-  bool same_server = false;  // it registered with this very server, not restarted or promoted since
+  bool same_server = false;  // the one it registered with, which has forgotten no session since
   bool has_lock = false;     // its session lock is held
 };
 std::vector<WorkerSign> other_workers(db::Transaction& tx, job::WorkerId self);
@@ -30,8 +32,12 @@ struct Rescued {
   bool dead = false;  // it cost too many workers their lives, or somebody had cancelled it
 };
 
-// Takes back at most `limit` jobs of a worker that is dead; each lost attempt becomes a row of
-// history. Call until it returns none, then deregister the worker. Throws DatabaseError.
+// From now on the worker can neither renew its lease nor claim, so its jobs may be taken back.
+// False: it has renewed it since `lease_until` was read, so it lives. May be called again.
+bool declare_dead(db::Transaction& tx, job::WorkerId worker, Time lease_until);
+
+// Takes back at most `limit` jobs of a worker that was declared dead; each lost attempt becomes a
+// row of history. Call until it returns none, then deregister the worker. Throws DatabaseError.
 std::vector<Rescued> rescue(db::Transaction& tx, job::WorkerId dead_worker, int max_interruptions,
                             int limit, const std::string& why);
 

@@ -44,10 +44,13 @@ std::string DeathWatch::verdict(const queue::WorkerSign& sign) {
 std::vector<Dead> DeathWatch::look(db::Transaction& tx, job::WorkerId self) {
   std::vector<Dead> dead;
   std::map<job::WorkerId, std::chrono::steady_clock::time_point> still_suspect;
+  lock_files_.clear();
   for (const auto& sign : queue::other_workers(tx, self)) {
+    lock_files_.insert(sign.lock_file);
     const auto why = verdict(sign);
     if (!why.empty())
-      dead.push_back({sign.id, fmt::format("{}:{}", sign.host, sign.pid), why, sign.lock_file});
+      dead.push_back({sign.id, fmt::format("{}:{}", sign.host, sign.pid), why, sign.lock_file,
+                      sign.lease_until});
     else if (const auto suspect = suspects_.find(sign.id); suspect != suspects_.end())
       still_suspect.insert(*suspect);
   }
@@ -68,6 +71,7 @@ bool rescue_batch(db::Connection& connection, const Dead& dead, int max_interrup
   Toll batch;
   {
     db::Transaction tx(connection, db::autocommit);
+    if (!queue::declare_dead(tx, dead.id, dead.lease_until)) return false;
     for (const auto& rescued : queue::rescue(tx, dead.id, max_interruptions, batch_size, why))
       ++(rescued.dead ? batch.dead : batch.rescued);
   }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Dead {
   std::string name;       // "host:pid"
   std::string why;        // in words, for history and log
   std::string lock_file;  // to be removed when it is ours to remove
+  Time lease_until;       // when it was looked at
 };
 
 // Remembers what it saw, as a missing lock is evidence only when it is missing twice.
@@ -32,6 +34,9 @@ class DeathWatch {
   // The workers proven dead. Throws DatabaseError.
   std::vector<Dead> look(db::Transaction& tx, job::WorkerId self);
 
+  // The files of all that were registered at the last look.
+  const std::set<std::string>& lock_files() const { return lock_files_; }
+
   // Somebody's lock was missing at the last look: worth another one after `second_look_after`.
   bool has_suspects() const { return !suspects_.empty(); }
   // When a look may prove the next of them dead; none when only time passes.
@@ -42,6 +47,7 @@ class DeathWatch {
 
   std::string host_;
   std::string boot_id_;
+  std::set<std::string> lock_files_;
   std::map<job::WorkerId, std::chrono::steady_clock::time_point>
       suspects_;  // when the lock was first missing
 };
@@ -53,7 +59,8 @@ struct Toll {
 };
 
 // Takes back some jobs of a dead worker in one transaction, adds them to `toll`, and removes the
-// worker when it holds no more. True: there may be more.
+// worker when it holds no more. True: there may be more. A worker that has come back to life since
+// it was looked at keeps its jobs.
 bool rescue_batch(db::Connection& connection, const Dead& dead, int max_interruptions, Toll& toll);
 // Takes back all jobs of a dead worker, in bounded batches, and removes it. Each batch is a
 // transaction of its own.

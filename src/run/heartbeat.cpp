@@ -24,7 +24,7 @@ constexpr auto look_interval = 250ms;
 constexpr auto renew_interval = 1s;
 constexpr auto reconnect_interval = 20ms;
 // After the loss of the session, others may take the jobs 0.7 s later.
-constexpr auto relock_limit = 400ms;
+constexpr auto relock_limit = session_patience;
 
 std::int64_t boot_time() {
   timespec now{};
@@ -41,10 +41,10 @@ config::Database impatient(config::Database database) {
 }  // namespace
 
 Heartbeat::Heartbeat(const config::Config& config, queue::Registration registration,
-                     RenewalClock& renewal, Hooks hooks)
+                     OwnerSigns& signs, Hooks hooks)
     : config_(config),
       registration_(std::move(registration)),
-      renewal_(renewal),
+      signs_(signs),
       hooks_(std::move(hooks)),
       watch_(registration_.host, registration_.boot_id),
       wants_jobs_(config.process.linger.count() > 0),
@@ -99,7 +99,7 @@ void Heartbeat::acknowledge(Clock::time_point asked) {
   server_down_ = false;
   // The lease counts from when the question was asked, not from when the answer came.
   acknowledged_ = asked;
-  renewal_ = boot_time() - std::chrono::nanoseconds(Clock::now() - asked).count();
+  signs_.last_renewal = boot_time() - std::chrono::nanoseconds(Clock::now() - asked).count();
 }
 
 void Heartbeat::run(const std::stop_token& stop) {
@@ -108,6 +108,7 @@ void Heartbeat::run(const std::stop_token& stop) {
   next_renewal_ = Clock::now() + renew_interval;
   while (!stop.stop_requested() && !lost_) {
     try {
+      if (connection_ && !session_told_) session_told_ = hooks_.session(connection_->socket());
       rest(stop);
       if (!stop.stop_requested()) beat();
     } catch (const std::exception& e) {
@@ -126,18 +127,18 @@ void Heartbeat::beat() {
 }
 
 // Until the next beat. Notifications are handed on at once; some have come with the answers to the
-// last statements, and then the socket says nothing of them.
+// last statements, and then the socket says nothing of them. The end of the session is noticed at
+// once, too.
 void Heartbeat::rest(const std::stop_token& stop) {
   auto end = Clock::now() + (connection_ ? look_interval : reconnect_interval);
   if (const auto evidence = watch_.next_evidence(); connection_ && evidence)
     end = std::min(end, *evidence);
-  const bool listening = connection_ && listening_;
   while (!stop.stop_requested()) {
-    if (listening && connection_->take_notifications() > 0) hooks_.enqueued();
+    if (connection_ && connection_->take_notifications() > 0 && listening_) hooks_.enqueued();
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
     if (left.count() <= 0) return;
     pollfd fds[] = {{stop_event_.get(), POLLIN, 0},
-                    {listening ? connection_->socket() : -1, POLLIN, 0}};
+                    {connection_ ? connection_->socket() : -1, POLLIN, 0}};
     poll(fds, 2, static_cast<int>(left.count()));
   }
 }
@@ -148,6 +149,7 @@ void Heartbeat::after_failure(const std::exception& e) {
   const auto now = Clock::now();
   const auto* fault = dynamic_cast<const DatabaseError*>(&e);
   if (fault && fault->connection_lost()) {
+    if (connection_) ++signs_.losses_noticed;
     connection_.reset();
     if (!lost_at_) lost_at_ = now;
     server_down_ = fault->server_down();
@@ -155,8 +157,8 @@ void Heartbeat::after_failure(const std::exception& e) {
   const auto silence = now - acknowledged_.load();
   const auto patience = config_.recovery.lease - lease_margin;
   if (server_down_)  // the reapers may wait as long as we do
-    renewal_ = boot_time() - std::chrono::nanoseconds(silence).count() +
-               std::chrono::nanoseconds(patience - silence_limit).count();
+    signs_.last_renewal = boot_time() - std::chrono::nanoseconds(silence).count() +
+                          std::chrono::nanoseconds(patience - silence_limit).count();
   const bool over = server_down_
                         ? silence > patience
                         : silence > silence_limit || (lost_at_ && now - *lost_at_ > relock_limit);
@@ -195,6 +197,7 @@ bool Heartbeat::reconnect() {
   if (wants_jobs_) queue::listen(tx, worker_);
   listening_ = wants_jobs_;
   connection_.emplace(std::move(fresh));
+  session_told_ = false;
   acknowledge(asked);
   if (listening_) hooks_.enqueued();  // nobody told us while there was no session
   return true;
@@ -218,7 +221,7 @@ void Heartbeat::give_up(const std::string& why) {
   lost_ = true;
   log::error("lost the lease; stopping all handlers, their jobs go to other workers",
              {{"why", why}});
-  renewal_ = 1;  // long ago: the reapers kill at once
+  signs_.last_renewal = 1;  // long ago: the reapers kill at once
   hooks_.lost();
 }
 

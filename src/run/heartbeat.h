@@ -15,12 +15,9 @@
 #include "queue/worker.h"
 #include "run/death.h"
 #include "util/private_file.h"
+#include "util/reaper.h"
 
 namespace schedctl::run {
-
-// Shared with the reapers, which kill on their own clock when it stops moving: CLOCK_BOOTTIME in
-// nanoseconds.
-using RenewalClock = std::atomic<std::int64_t>;
 
 // Silence of the server for this long: handlers are killed. Less than the time after which the
 // server may free the lock.
@@ -36,11 +33,13 @@ class Heartbeat {
     std::function<void()> rescued;   // jobs of a dead worker are due again
     std::function<void()> enqueued;  // there may be jobs; only of a worker that lingers
     std::function<void()> lost;      // all claims are lost: stop everything
+    // This socket is the session now. False: not everybody could be told, to be called again.
+    std::function<bool(int)> session;
   };
 
   // Connects and registers the worker; with process.linger it listens for jobs. Throws
   // DatabaseError.
-  Heartbeat(const config::Config& config, queue::Registration registration, RenewalClock& renewal,
+  Heartbeat(const config::Config& config, queue::Registration registration, OwnerSigns& signs,
             Hooks hooks);
   // Stops and removes the worker, if it has no jobs left.
   ~Heartbeat();
@@ -77,7 +76,7 @@ class Heartbeat {
 
   const config::Config& config_;
   queue::Registration registration_;
-  RenewalClock& renewal_;
+  OwnerSigns& signs_;
   Hooks hooks_;
   std::optional<db::Connection> connection_;
   DeathWatch watch_;
@@ -91,6 +90,7 @@ class Heartbeat {
   std::chrono::steady_clock::time_point next_renewal_;
   std::atomic<bool> wants_jobs_;
   bool listening_ = false;
+  bool session_told_ = false;
   Fd stop_event_;
   std::jthread thread_;  // last: ends first
 };

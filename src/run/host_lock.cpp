@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -28,6 +29,13 @@ void write_holder(const Fd& fd) {
   const auto line = fmt::format("pid {} since {}\n", getpid(), format_utc(now));
   if (ftruncate(fd.get(), 0) != 0) return;
   [[maybe_unused]] const auto written = pwrite(fd.get(), line.data(), line.size(), 0);
+}
+
+bool lies_at(const Fd& fd, const std::string& path) {
+  struct stat open_file {
+  }, there{};
+  return fstat(fd.get(), &open_file) == 0 && stat(path.c_str(), &there) == 0 &&
+         open_file.st_dev == there.st_dev && open_file.st_ino == there.st_ino;
 }
 
 }  // namespace
@@ -70,10 +78,20 @@ void Places::release(int place) {
   held_[i] = false;
 }
 
-namespace {
+// Another run may take the file for one that was left behind until it is locked.
+WorkerLock::WorkerLock(const std::string& folder) {
+  constexpr int most_tries = 100;
+  for (int tries = 0; tries < most_tries; ++tries) {
+    path_ = fmt::format("{}/worker-{}-{}.lock", folder, getpid(), queue::draw_token().substr(0, 8));
+    fd_ = open_private_file(path_, Create::yes);
+    if (try_lock(fd_) && lies_at(fd_, path_)) return;
+  }
+  throw Error(ExitCode::internal, path_ + ": a new file is locked or removed again and again");
+}
 
-constexpr auto stale_after =
-    std::chrono::hours(1);  // long since rescued, if it was ever registered
+WorkerLock::~WorkerLock() { unlink(path_.c_str()); }
+
+namespace {
 
 // The path may come from a row of the database, which must not lead us to other files.
 bool is_worker_lock(const std::string& path) {
@@ -82,32 +100,7 @@ bool is_worker_lock(const std::string& path) {
   return slash != std::string::npos && std::regex_match(path.substr(slash), name);
 }
 
-// What runs leave behind that were killed when no row named their file: before they registered, or
-// after they had left.
-void remove_stale_locks(const std::string& folder) {
-  namespace fs = std::filesystem;
-  const auto since = fs::file_time_type::clock::now() - stale_after;
-  std::error_code failure;
-  for (fs::directory_iterator file(folder, failure), end; !failure && file != end;
-       file.increment(failure)) {
-    const auto& path = file->path();
-    std::error_code gone;
-    if (is_worker_lock(path) && fs::last_write_time(path, gone) < since && !gone &&
-        look_at_worker_lock(path) == FileSign::free)
-      fs::remove(path, gone);
-  }
-}
-
 }  // namespace
-
-WorkerLock::WorkerLock(const std::string& folder) {
-  remove_stale_locks(folder);
-  path_ = fmt::format("{}/worker-{}-{}.lock", folder, getpid(), queue::draw_token().substr(0, 8));
-  fd_ = open_private_file(path_, Create::yes);
-  if (!try_lock(fd_)) throw Error(ExitCode::internal, path_ + ": a new file is locked already");
-}
-
-WorkerLock::~WorkerLock() { unlink(path_.c_str()); }
 
 FileSign look_at_worker_lock(const std::string& path) {
   if (!is_worker_lock(path)) return FileSign::unseen;
@@ -117,6 +110,21 @@ FileSign look_at_worker_lock(const std::string& path) {
     return try_lock(fd) ? FileSign::free : FileSign::held;
   } catch (const Error&) {
     return FileSign::unseen;  // somebody else's file: no evidence
+  }
+}
+
+void remove_stale_worker_locks(const std::string& folder, const std::set<std::string>& known) {
+  std::error_code unreadable;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, unreadable)) {
+    const auto path = entry.path().string();
+    const bool candidate = entry.path().filename().string().starts_with("worker-");
+    if (!candidate || known.contains(path) || !is_worker_lock(path)) continue;
+    try {
+      // Locked until it is gone, so that whoever has just made it learns of it.
+      if (const auto fd = open_private_file(path, Create::no); fd && try_lock(fd))
+        unlink(path.c_str());
+    } catch (const Error&) {  // somebody else's file
+    }
   }
 }
 

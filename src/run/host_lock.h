@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,7 @@ class Places {
 };
 
 // The lock that says on this host that a worker or one of its reapers lives. The file goes away
-// with a clean end; files of killed workers that nobody else removed go with a later worker.
+// with a clean end.
 class WorkerLock {
  public:
   explicit WorkerLock(const std::string& folder);
@@ -64,5 +65,9 @@ enum class FileSign {
   free,    // everything of that worker is gone
 };
 FileSign look_at_worker_lock(const std::string& path);
+
+// Removes the files of workers that are gone, but for the known ones, which are evidence: what is
+// left of those that were killed before they were registered, or rescued by another host.
+void remove_stale_worker_locks(const std::string& folder, const std::set<std::string>& known);
 
 }  // namespace schedctl::run

@@ -117,6 +117,12 @@ void Pool::stop_all(StopReason reason, bool kill) {
   }
 }
 
+bool Pool::watch_session(int socket) {
+  bool told = true;
+  for (auto& reaper : reapers_) told = reaper.watch_session(socket) && told;
+  return told;
+}
+
 void Pool::cancel(const std::vector<job::ExecutionId>& executions) {
   const auto wanted = [&](job::ExecutionId id) {
     return std::find(executions.begin(), executions.end(), id) != executions.end();

@@ -67,6 +67,8 @@ class Pool {
   void give_back_queued();
   // Ends handlers in their own way (TERM first); again with kill = true: at once.
   void stop_all(handlers::StopReason reason, bool kill = false);
+  // Tells the reapers which session the claims depend on. False: some could not be told now.
+  bool watch_session(int socket);
   // Somebody wants these not to go on, whether they run or wait for a place.
   void cancel(const std::vector<job::ExecutionId>& executions);
 

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
+#include <set>
 
 #include "db/migrate.h"
 #include "queue/look.h"
@@ -75,6 +77,8 @@ ExitCode locked_tick(const config::Config& config, const TickOptions& options,
   std::optional<DeathWatch> watch;
   if (seen.has_workers) watch = rescue_pass(connection, config);
   const bool suspects = watch && watch->has_suspects();
+  remove_stale_worker_locks(folder_of(config.process.lock_file),
+                            watch ? watch->lock_files() : std::set<std::string>());
 
   if (seen.pause) return paused_tick(*seen.pause, suspects, connection, config);
 

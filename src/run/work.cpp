@@ -30,31 +30,31 @@ constexpr std::chrono::milliseconds working_wait = 100ms;
 constexpr std::chrono::milliseconds idle_wait = 1s;
 
 // One page that the reapers share with us.
-class SharedRenewal {
+class SharedSigns {
  public:
-  SharedRenewal()
-      : page_(mmap(nullptr, sizeof(RenewalClock), PROT_READ | PROT_WRITE,
-                   MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+  SharedSigns()
+      : page_(mmap(nullptr, sizeof(OwnerSigns), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                   -1, 0)) {
     if (page_ == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
-    new (page_) RenewalClock(0);
+    new (page_) OwnerSigns;
   }
-  ~SharedRenewal() { munmap(page_, sizeof(RenewalClock)); }
-  SharedRenewal(const SharedRenewal&) = delete;
-  SharedRenewal& operator=(const SharedRenewal&) = delete;
-  RenewalClock& clock() { return *static_cast<RenewalClock*>(page_); }
+  ~SharedSigns() { munmap(page_, sizeof(OwnerSigns)); }
+  SharedSigns(const SharedSigns&) = delete;
+  SharedSigns& operator=(const SharedSigns&) = delete;
+  OwnerSigns& get() { return *static_cast<OwnerSigns*>(page_); }
 
  private:
   void* page_;
 };
 
 std::vector<Reaper> make_reapers(const WorkOrder& order, const handlers::Registry& registry,
-                                 const WorkerLock& lock, const RenewalClock& renewal) {
+                                 const WorkerLock& lock, const OwnerSigns& signs) {
   std::vector<Reaper> reapers;
   const bool needed =
       std::any_of(order.job_types.begin(), order.job_types.end(),
                   [&](const auto& type) { return registry.at(type)->needs_reaper(); });
   for (int i = 0; needed && i < order.config.process.max_concurrent_jobs; ++i)
-    reapers.emplace_back(std::vector<int>{lock.descriptor()}, &renewal, silence_limit);
+    reapers.emplace_back(std::vector<int>{lock.descriptor()}, &signs, silence_limit);
   return reapers;
 }
 
@@ -68,7 +68,7 @@ class Worker {
         registry_(handlers::make_handlers(order.config)),
         spool_(order.config, order.installation),
         lock_(folder_of(order.config.process.lock_file)),
-        reapers_(make_reapers(order, registry_, lock_, renewal_.clock())),
+        reapers_(make_reapers(order, registry_, lock_, signs_.get())),
         heartbeat_(order.config,
                    {.host = order.config.process.host,
                     .pid = getpid(),
@@ -77,7 +77,7 @@ class Worker {
                     .lock_file = lock_.path(),
                     .version = SCHEDCTL_VERSION,
                     .local_address = {}},
-                   renewal_.clock(),
+                   signs_.get(),
                    {.cancelled = [this](const auto& executions) { pool_.cancel(executions); },
                     .rescued =
                         [this] {
@@ -89,7 +89,8 @@ class Worker {
                           dispatcher_.hear_of_jobs();
                           signals::wake();
                         },
-                    .lost = [this] { stop_lost(); }}),
+                    .lost = [this] { stop_lost(); },
+                    .session = [this](int socket) { return pool_.watch_session(socket); }}),
         recorder_(
             order.config.database, heartbeat_.worker(),
             fmt::format("{}:{}", order.config.process.host, getpid()),
@@ -139,7 +140,7 @@ class Worker {
   const WorkOrder& order_;
   handlers::Registry registry_;
   Spool spool_;
-  SharedRenewal renewal_;
+  SharedSigns signs_;
   WorkerLock lock_;
   std::vector<Reaper> reapers_;
   Heartbeat heartbeat_;

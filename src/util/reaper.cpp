@@ -152,9 +152,9 @@ std::string fault_of(const ProcessSpec& spec) {
 // The owner's side of one run.
 class Conversation {
  public:
-  Conversation(int socket, const ProcessSpec& spec, const std::function<bool()>& kill_now,
-               const Output& output)
-      : socket_(socket), spec_(spec), kill_now_(kill_now), output_(output) {}
+  Conversation(int socket, std::mutex& sending, const ProcessSpec& spec,
+               const std::function<bool()>& kill_now, const Output& output)
+      : socket_(socket), sending_(sending), spec_(spec), kill_now_(kill_now), output_(output) {}
 
   // Empty when the start message is on its way; otherwise why not.
   std::optional<ProcessEnd> start(const std::stop_token& stop, int held);
@@ -173,10 +173,12 @@ class Conversation {
   void read_output(bool all);
   void ask_to_stop();
   void ask_to_kill();
+  void send(MessageType type);
   void expect_end_within(Duration limit);
   int poll_limit_ms() const;
 
   const int socket_;
+  std::mutex& sending_;
   const ProcessSpec& spec_;
   const std::function<bool()>& kill_now_;
   const Output& output_;
@@ -215,6 +217,7 @@ std::optional<ProcessEnd> Conversation::start(const std::stop_token& stop, int h
     if (!stop_event_) return failed_call("event");
   }
   if (spec_.timeout) expect_end_within(*spec_.timeout + spec_.kill_grace);
+  const std::lock_guard lock(sending_);
   if (send_start(socket_, spec_, request)) return std::nullopt;
   gone_ = !is_shortage(errno);
   if (!gone_) return failed_call("reaper");
@@ -281,20 +284,25 @@ void Conversation::read_output(bool all) {
 
 void Conversation::ask_to_stop() {
   stopping_ = true;
-  send_message(socket_, MessageType::stop);
+  send(MessageType::stop);
   expect_end_within(spec_.kill_grace);
 }
 
 void Conversation::ask_to_kill() {
   killed_ = true;
-  send_message(socket_, MessageType::kill);
+  send(MessageType::kill);
   expect_end_within(Duration::zero());
+}
+
+void Conversation::send(MessageType type) {
+  const std::lock_guard lock(sending_);
+  send_message(socket_, type);
 }
 
 }  // namespace
 
-Reaper::Reaper(const std::vector<int>& keep_open, const std::atomic<std::int64_t>* last_renewal,
-               Duration fence_after) {
+Reaper::Reaper(const std::vector<int>& keep_open, const OwnerSigns* signs, Duration fence_after)
+    : signs_(signs) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
     throw Error(ExitCode::temporary,
@@ -306,7 +314,7 @@ Reaper::Reaper(const std::vector<int>& keep_open, const std::atomic<std::int64_t
   ::sigfillset(&all);
   ::sigprocmask(SIG_SETMASK, &all, &before);
   const pid_t pid = ::fork();
-  if (pid == 0) serve_as_reaper({other.get(), keep_open, last_renewal, fence_after});
+  if (pid == 0) serve_as_reaper({other.get(), keep_open, signs, fence_after});
   const int error = errno;
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0)
@@ -330,11 +338,16 @@ Reaper::~Reaper() {
 }
 
 Reaper::Reaper(Reaper&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), socket_(std::exchange(other.socket_, -1)) {}
+    : pid_(std::exchange(other.pid_, -1)),
+      socket_(std::exchange(other.socket_, -1)),
+      signs_(other.signs_),
+      sending_(std::move(other.sending_)) {}
 
 Reaper& Reaper::operator=(Reaper&& other) noexcept {
   std::swap(pid_, other.pid_);
   std::swap(socket_, other.socket_);
+  std::swap(signs_, other.signs_);
+  std::swap(sending_, other.sending_);
   return *this;
 }
 
@@ -346,7 +359,7 @@ ProcessEnd Reaper::run(const ProcessSpec& spec, const std::stop_token& stop,
     return failed_start(Kind::not_startable, fault);
 
   const auto begin = survivors::now_ticks();
-  Conversation conversation(socket_, spec, kill_now, output);
+  Conversation conversation(socket_, *sending_, spec, kill_now, output);
   try {
     if (const auto failure = conversation.start(stop, held)) {
       if (conversation.reaper_is_gone()) lose(begin);
@@ -364,12 +377,22 @@ ProcessEnd Reaper::run(const ProcessSpec& spec, const std::stop_token& stop,
   return *end;
 }
 
+bool Reaper::watch_session(int socket) {
+  const std::unique_lock lock(*sending_, std::try_to_lock);
+  if (!lock) return false;
+  if (socket_ < 0 || !signs_) return true;  // nobody to tell, nothing to judge by
+  return send_session(socket_, socket, signs_->losses_noticed.load()) || errno != EAGAIN;
+}
+
 // The reaper is gone or dying: its socket is closed.
 void Reaper::lose(std::uint64_t begin_ticks) {
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
   survivors::forget(pid_);
-  ::close(std::exchange(socket_, -1));
+  {
+    const std::lock_guard lock(*sending_);
+    ::close(std::exchange(socket_, -1));
+  }
   pid_ = -1;
   survivors::end_since(begin_ticks);
 }

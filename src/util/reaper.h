@@ -9,6 +9,8 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -56,15 +58,24 @@ struct ProcessEnd {
   std::int64_t peak_rss_bytes = 0;
 };
 
+// What an owner shares with its reapers, who have to judge by it when it does nothing any more.
+struct OwnerSigns {
+  // CLOCK_BOOTTIME nanoseconds of the last acknowledged renewal of the lease; 0: not watched.
+  std::atomic<std::int64_t> last_renewal{0};
+  // How often the owner has noticed that its session was lost, and acts on it.
+  std::atomic<std::int64_t> losses_noticed{0};
+};
+
+// Others may take the jobs of an owner whose session has ended soon after this.
+inline constexpr Duration session_patience{400};
+
 class Reaper {
  public:
   // Forks. Must be called while the process has one thread. `keep_open` are descriptors that the
-  // reaper holds as long as it lives (the worker's lock); all others are closed in it.
-  // `last_renewal` points into memory shared with the owner: CLOCK_BOOTTIME nanoseconds of the last
-  // acknowledged renewal of the lease, 0 = not watched; when it is older than `fence_after`, the
-  // reaper kills the running tree on its own clock.
-  Reaper(const std::vector<int>& keep_open, const std::atomic<std::int64_t>* last_renewal,
-         Duration fence_after);
+  // reaper holds as long as it lives (the worker's lock); all others are closed in it. `signs` lie
+  // in memory shared with the owner, null: none; when the last renewal is older than `fence_after`,
+  // the reaper kills the running tree on its own clock.
+  Reaper(const std::vector<int>& keep_open, const OwnerSigns* signs, Duration fence_after);
   ~Reaper();  // ends the reaper and waits for it
   Reaper(Reaper&&) noexcept;
   Reaper& operator=(Reaper&&) noexcept;
@@ -78,6 +89,11 @@ class Reaper {
                  const std::function<bool()>& kill_now,
                  const std::function<void(int fd, std::string_view bytes)>& output, int held = -1);
 
+  // From now on this is the session that the owner's claims depend on: when the server ends it and
+  // the owner does not notice within `session_patience`, the running tree is killed. False: not
+  // now, to be tried again. Never waits; thread-safe, also while a command runs.
+  bool watch_session(int socket);
+
   // -1 once the reaper has been lost: every later run ends with no_resources.
   pid_t pid() const { return pid_; }
 
@@ -86,6 +102,8 @@ class Reaper {
 
   pid_t pid_ = -1;
   int socket_ = -1;
+  const OwnerSigns* signs_ = nullptr;
+  std::unique_ptr<std::mutex> sending_ = std::make_unique<std::mutex>();  // to the socket
 };
 
 }  // namespace schedctl

@@ -18,6 +18,7 @@
 
 #include "util/process_tree.h"
 #include "util/reaper_message.h"
+#include "util/session_watch.h"
 #include "util/spawn.h"
 
 namespace schedctl {
@@ -47,11 +48,19 @@ std::int64_t boot_time_ns() {
 
 std::int64_t microseconds(const timeval& time) { return time.tv_sec * 1'000'000LL + time.tv_usec; }
 
+void watch(SessionWatch& session, Message message) {
+  auto news = decode_session(std::move(message));
+  session.begin(std::move(news.socket), news.losses_before);
+}
+
 // One command and its tree, from the start to the last process.
 class Run {
  public:
-  Run(const ReaperSetup& setup, int child_signals, StartRequest request)
-      : setup_(setup), child_signals_(child_signals), request_(std::move(request)) {}
+  Run(const ReaperSetup& setup, SessionWatch& session, int child_signals, StartRequest request)
+      : setup_(setup),
+        session_(session),
+        child_signals_(child_signals),
+        request_(std::move(request)) {}
 
   // Returns when the whole tree is gone.
   ProcessEnd operator()();
@@ -64,6 +73,7 @@ class Run {
   void check_memory();
   bool lease_is_over() const;
   void begin_end();
+  void end_without_owner(const char* why);
   void kill_tree();
   bool reap();
   bool reap_until_quiet();
@@ -73,6 +83,7 @@ class Run {
   bool end_has_begun() const { return end_.timed_out || end_.over_memory || end_.stopped; }
 
   const ReaperSetup& setup_;
+  SessionWatch& session_;
   const int child_signals_;
   StartRequest request_;
   ProcessEnd end_;
@@ -104,28 +115,32 @@ void Run::set_timers() {
   const auto& spec = request_.spec;
   if (spec.timeout) timeout_at_ = after(*spec.timeout);
   if (spec.memory_limit_bytes) memory_at_ = after(memory_interval);
-  if (setup_.last_renewal) lease_at_ = after(lease_interval);
+  if (setup_.signs) lease_at_ = after(lease_interval);
 }
 
 void Run::wait_for_event() {
   auto until = after(longest_wait);
-  for (const auto& timer : {timeout_at_, kill_at_, memory_at_, lease_at_})
+  for (const auto& timer : {timeout_at_, kill_at_, memory_at_, lease_at_, session_.due()})
     if (timer) until = std::min(until, *timer);
   const auto wait = std::chrono::ceil<Duration>(until - steady_clock::now());
-  pollfd events[] = {{child_signals_, POLLIN, 0}, {setup_.socket, POLLIN, 0}};
-  ::poll(events, 2, static_cast<int>(std::max(wait, Duration::zero()).count()));
+  pollfd events[] = {{child_signals_, POLLIN, 0},
+                     {setup_.socket, POLLIN, 0},
+                     {session_.descriptor(), POLLRDHUP, 0}};
+  ::poll(events, 3, static_cast<int>(std::max(wait, Duration::zero()).count()));
   if (events[0].revents != 0 && wait_for_child_signal(0ms)) reap();
+  if (events[2].revents != 0) session_.session_has_ended();
   if (events[1].revents != 0) take_order();
   if (!status_) check_timers();
 }
 
 void Run::take_order() {
-  const auto message = receive_message(setup_.socket);
+  auto message = receive_message(setup_.socket);
   if (!message) {
     kill_tree();
     ::_exit(0);
   }
   if (message->type == MessageType::kill) kill_tree();
+  if (message->type == MessageType::session) watch(session_, std::move(*message));
   if (message->type == MessageType::stop && !status_ && !end_has_begun()) {
     end_.stopped = true;
     begin_end();
@@ -147,12 +162,15 @@ void Run::check_timers() {
   if (is_due(memory_at_)) check_memory();
   if (is_due(lease_at_)) {
     lease_at_ = after(lease_interval);
-    if (lease_is_over()) {
-      if (!end_has_begun()) end_.stopped = true;
-      end_.message = "lease not renewed";
-      kill_tree();
-    }
+    if (lease_is_over()) end_without_owner("lease not renewed");
   }
+  if (session_.owner_is_absent()) end_without_owner("session lost");
+}
+
+void Run::end_without_owner(const char* why) {
+  if (!end_has_begun()) end_.stopped = true;
+  end_.message = why;
+  kill_tree();
 }
 
 void Run::check_memory() {
@@ -165,7 +183,7 @@ void Run::check_memory() {
 }
 
 bool Run::lease_is_over() const {
-  const auto renewed = setup_.last_renewal->load();
+  const auto renewed = setup_.signs->last_renewal.load();
   const auto patience = std::chrono::nanoseconds(setup_.fence_after).count();
   return renewed != 0 && boot_time_ns() - renewed > patience;
 }
@@ -277,10 +295,11 @@ int open_child_signals() {
   return ::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-ProcessEnd serve(const ReaperSetup& setup, int child_signals, Message message) {
+ProcessEnd serve(const ReaperSetup& setup, SessionWatch& session, int child_signals,
+                 Message message) {
   StartRequest request;
   if (decode_start(std::move(message), request))
-    return Run(setup, child_signals, std::move(request))();
+    return Run(setup, session, child_signals, std::move(request))();
   ProcessEnd end;
   end.kind = ProcessEnd::Kind::no_resources;
   end.message = "no descriptors left to start a process";
@@ -296,10 +315,12 @@ void serve_as_reaper(const ReaperSetup& given) {
     close_inherited(setup);
     const int child_signals = open_child_signals();
     if (child_signals < 0) ::_exit(70);
+    SessionWatch session(setup.signs);
     while (auto message = receive_message(setup.socket)) {
+      if (message->type == MessageType::session) watch(session, std::move(*message));
       // What a run was told after its end is of no use to the next.
       if (message->type != MessageType::start) continue;
-      if (!send_end(setup.socket, serve(setup, child_signals, std::move(*message)))) break;
+      if (!send_end(setup.socket, serve(setup, session, child_signals, std::move(*message)))) break;
     }
   } catch (...) {
     ::_exit(

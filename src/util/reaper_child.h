@@ -1,18 +1,16 @@
 // What runs inside the reaper process.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
 #include <vector>
 
-#include "util/clock.h"
+#include "util/reaper.h"
 
 namespace schedctl {
 
 struct ReaperSetup {
   int socket = -1;
   std::vector<int> keep_open;
-  const std::atomic<std::int64_t>* last_renewal = nullptr;
+  const OwnerSigns* signs = nullptr;
   Duration fence_after{0};
 };
 

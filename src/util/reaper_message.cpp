@@ -105,7 +105,7 @@ bool send_all(int socket, std::string_view bytes) {
 }
 
 bool send_with(int socket, MessageType type, const std::string& body,
-               const std::vector<int>& descriptors) {
+               const std::vector<int>& descriptors, int flags = 0) {
   Header header{type, static_cast<std::uint32_t>(body.size())};
   iovec parts[2] = {{&header, sizeof header}, {const_cast<char*>(body.data()), body.size()}};
   alignas(cmsghdr) char control[CMSG_SPACE(max_descriptors * sizeof(int))] = {};
@@ -123,7 +123,7 @@ bool send_with(int socket, MessageType type, const std::string& body,
     std::memcpy(CMSG_DATA(rights), descriptors.data(), size);
   }
   ssize_t sent = 0;
-  do sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
+  do sent = ::sendmsg(socket, &message, MSG_NOSIGNAL | flags);
   while (sent < 0 && errno == EINTR);
   if (sent < static_cast<ssize_t>(sizeof header)) return false;
   return send_all(socket,
@@ -189,6 +189,13 @@ bool send_start(int socket, const ProcessSpec& spec, const StartRequest& request
   return send_with(socket, MessageType::start, body.text, descriptors);
 }
 
+// So short that it goes as a whole or not at all.
+bool send_session(int socket, int session, std::int64_t losses_before) {
+  Writer body;
+  body.put(losses_before);
+  return send_with(socket, MessageType::session, body.text, {session}, MSG_DONTWAIT);
+}
+
 bool send_end(int socket, const ProcessEnd& end) {
   Writer body;
   each_end_field(end, [&](const auto& field) { body.put(field); });
@@ -225,6 +232,13 @@ bool decode_start(Message message, StartRequest& start) {
   if (has_in) start.in = std::move(descriptors[2]);
   if (has_held) start.held = std::move(descriptors.back());
   return true;
+}
+
+SessionNews decode_session(Message message) {
+  SessionNews news;
+  Reader(message.body).get(news.losses_before);
+  if (!message.descriptors.empty()) news.socket = std::move(message.descriptors[0]);
+  return news;
 }
 
 ProcessEnd decode_end(const Message& message) {

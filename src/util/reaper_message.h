@@ -15,10 +15,11 @@
 namespace schedctl {
 
 enum class MessageType : std::uint32_t {
-  start,  // to the reaper: run this
-  stop,   // to the reaper: TERM, later KILL
-  kill,   // to the reaper: KILL
-  end,    // from the reaper: the tree is gone
+  start,    // to the reaper: run this
+  stop,     // to the reaper: TERM, later KILL
+  kill,     // to the reaper: KILL
+  session,  // to the reaper: watch this one
+  end,      // from the reaper: the tree is gone
 };
 
 // Who a command runs as.
@@ -39,6 +40,8 @@ struct StartRequest {
 bool send_message(int socket, MessageType type);
 // Of `request` everything but its spec.
 bool send_start(int socket, const ProcessSpec& spec, const StartRequest& request);
+// Never waits: false with errno EAGAIN when there is no room.
+bool send_session(int socket, int session, std::int64_t losses_before);
 bool send_end(int socket, const ProcessEnd& end);
 
 struct Message {
@@ -51,6 +54,11 @@ std::optional<Message> receive_message(int socket);
 
 // False when descriptors are missing: this process had no room for them.
 bool decode_start(Message message, StartRequest& start);
+struct SessionNews {
+  Descriptor socket;  // missing when this process had no room for it
+  std::int64_t losses_before = 0;
+};
+SessionNews decode_session(Message message);
 ProcessEnd decode_end(const Message& message);
 
 }  // namespace schedctl

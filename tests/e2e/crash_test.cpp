@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <filesystem>
 
 #include "db/transaction.h"
 #include "support/host.h"
@@ -122,6 +123,41 @@ TEST_SUITE("e2e::crash [db]") {
 
     check_done_once(host, 2000);
     CHECK(host.count("job_executions") == 2000);
+  }
+
+  TEST_CASE("the file of a run that was killed before it was registered is cleared away") {
+    Host host;
+    host.tick();
+    const auto left = host.folder.write("state/worker-4711-0123abcd.lock", "");
+
+    host.tick();
+
+    CHECK_FALSE(std::filesystem::exists(left));
+  }
+
+  TEST_CASE("a frozen run whose session is cut loses its handler before another run has its job") {
+    Host host;
+    host.handler("witness",
+                 "[ \"$SCHEDCTL_ATTEMPT\" = 1 ] && { echo $$ >first; exec sleep 30; }\n"
+                 "kill -0 \"$(cat first)\" && echo both >overlap\nexit 0");
+    const auto job = host.enqueue("witness");
+    auto frozen = host.start_process();
+    const auto first = pid_in(host, "first");
+
+    frozen.kill(SIGSTOP);
+    host.database.query(
+        "select pg_terminate_backend(pid) from pg_locks "
+        "where locktype = 'advisory' and objsubid = 2 and objid = (select id from workers)");
+    auto other = host.start(
+        {"process"}, {"SCHEDCTL_HOST=host-b", "SCHEDCTL_STATE_DIR=" + (host.folder / "state-b")});
+    CHECK(other.wait(10s).exit_code == 0);
+
+    CHECK_FALSE(alive(first));
+    CHECK(host.read("overlap") == "");
+    CHECK(host.status(job) == "completed");
+    frozen.kill(SIGCONT);
+    frozen.wait(10s);
+    CHECK(host.attempts(job) == "lost/worker_died completed");
   }
 
   TEST_CASE("a job that kills its worker each time is dead in the end, its neighbour is done") {

@@ -1,13 +1,18 @@
 #include "queue/rescue.h"
 
 #include <doctest/doctest.h>
+#include <signal.h>
 
 #include <chrono>
+#include <future>
+#include <optional>
 
+#include "db/migrate.h"
 #include "queue/worker.h"
 #include "support/claims.h"
 #include "support/database.h"
 #include "support/process.h"
+#include "support/server.h"
 
 using namespace schedctl;
 using namespace std::chrono_literals;
@@ -46,6 +51,11 @@ bool deregister(db::Connection& connection, job::WorkerId worker) {
   const bool gone = queue::deregister_worker(tx, worker);
   tx.commit();
   return gone;
+}
+
+bool declare_dead(db::Connection& connection, job::WorkerId worker, Time lease_until) {
+  db::Transaction tx(connection, db::autocommit);
+  return queue::declare_dead(tx, worker, lease_until);
 }
 
 queue::WorkerSign sign_of(test::Database& database, job::WorkerId worker) {
@@ -144,6 +154,68 @@ TEST_SUITE("queue::worker [db]") {
           queue::Relock::declared_dead);
   }
 
+  TEST_CASE("whoever has renewed its lease since it was looked at cannot be declared dead") {
+    test::Database database;
+    auto connection = database.connect(db::Session::heartbeat);
+    const auto worker = register_on(connection, -1s);
+    const auto seen = sign_of(database, worker).lease_until;
+    {
+      db::Transaction tx(connection, db::autocommit);
+      REQUIRE(queue::renew(tx, worker, 1h));
+    }
+
+    CHECK_FALSE(declare_dead(connection, worker, seen));
+    CHECK_FALSE(sign_of(database, worker).lease_over);
+  }
+
+  TEST_CASE("a worker that was declared dead renews nothing, locks nothing and claims nothing") {
+    test::Database database;
+    database.insert_pending("x");
+    database.query("select enqueue('x', group_key => 'g')");
+    auto connection = database.connect(db::Session::heartbeat);
+    const auto worker = register_on(connection);
+    const auto seen = sign_of(database, worker).lease_until;
+    CHECK(declare_dead(connection, worker, seen));
+    CHECK(declare_dead(connection, worker, seen));  // whoever comes second
+
+    CHECK(claim_for(connection, worker).empty());
+    db::Transaction tx(connection);
+    CHECK_FALSE(queue::renew(tx, worker, 1h));
+    CHECK(queue::relock_worker(tx, worker, registration(connection)) ==
+          queue::Relock::declared_dead);
+    tx.commit();
+    CHECK(sign_of(database, worker).lease_over);
+  }
+
+  TEST_CASE("a worker that is declared dead while it takes its lock again hears of it") {
+    test::Database database;
+    auto old = database.connect(db::Session::heartbeat);
+    auto fresh = database.connect(db::Session::heartbeat);
+    auto rescuer = database.connect();
+    const auto worker = register_on(old);
+    const auto seen = sign_of(database, worker).lease_until;
+    old.sever();
+    test::wait_until([&] { return !sign_of(database, worker).has_lock; }, "the session to end");
+
+    db::Transaction verdict(rescuer);
+    REQUIRE(queue::declare_dead(verdict, worker, seen));
+    auto relock = std::async(std::launch::async, [&] {
+      db::Transaction tx(fresh, db::autocommit);
+      return queue::relock_worker(tx, worker, registration(fresh));
+    });
+    test::wait_until(
+        [&] {
+          return database.value(
+                     "select count(*) from pg_stat_activity where pid = $1 and "
+                     "wait_event_type = 'Lock'",
+                     {fresh.backend_pid()}) == "1";
+        },
+        "the worker to wait for the verdict");
+    verdict.commit();
+
+    CHECK(relock.get() == queue::Relock::declared_dead);
+  }
+
   TEST_CASE("a new session takes the lock again once the old one is gone") {
     test::Database database;
     auto old = database.connect(db::Session::heartbeat);
@@ -161,6 +233,39 @@ TEST_SUITE("queue::worker [db]") {
 
     CHECK(sign_of(database, worker).has_lock);
     CHECK_FALSE(sign_of(database, worker).lease_over);
+  }
+
+  TEST_CASE(
+      "a server that has crashed and recovered is not the one that a worker registered with") {
+    const test::Server server;
+    config::Database database;
+    database.url = server.url();
+    database.origin = "test";
+    {
+      db::Connection owner(database, db::Session::plain);
+      db::migrate(owner, [](const db::Migration&) {});
+    }
+    std::optional<db::Connection> connection(std::in_place, database);  // commits to the disk
+    register_on(*connection);
+    const auto same_server = [&] {
+      db::Transaction tx(*connection, db::autocommit);
+      return queue::other_workers(tx, 0).at(0).same_server;
+    };
+    CHECK(same_server());
+
+    REQUIRE(kill(connection->backend_pid(), SIGKILL) == 0);
+    test::wait_until(
+        [&] {
+          try {
+            connection.emplace(database);
+            return true;
+          } catch (const DatabaseError&) {
+            return false;
+          }
+        },
+        "the server to be back");
+
+    CHECK_FALSE(same_server());
   }
 
   TEST_CASE("a worker leaves only when it holds nothing") {

@@ -31,6 +31,15 @@ struct Other {
         tx, {host, 4711, lease, "boot", lock_file, "1.0", session.local_address()});
     tx.commit();
   }
+  // On a new session, which holds the lock as long as it lives.
+  db::Connection relock() {
+    auto fresh = database.connect(db::Session::heartbeat);
+    db::Transaction tx(fresh, db::autocommit);
+    REQUIRE(queue::relock_worker(
+                tx, id, {"elsewhere", 4711, 1h, "boot", "/none", "1.0", fresh.local_address()}) ==
+            queue::Relock::done);
+    return fresh;
+  }
   void lose_session() {
     session.sever();
     test::wait_until(
@@ -155,13 +164,7 @@ TEST_SUITE("run::death [db]") {
     CHECK(watcher.look().empty());
     REQUIRE(watcher.watch.has_suspects());
 
-    auto fresh = database.connect(db::Session::heartbeat);
-    {
-      db::Transaction tx(fresh, db::autocommit);
-      REQUIRE(queue::relock_worker(tx, other.id,
-                                   {"elsewhere", 4711, 1h, "boot", "/none", "1.0",
-                                    fresh.local_address()}) == queue::Relock::done);
-    }
+    const auto fresh = other.relock();
 
     CHECK(watcher.look().empty());
     CHECK_FALSE(watcher.watch.has_suspects());
@@ -228,6 +231,32 @@ TEST_SUITE("run::death [db]") {
     CHECK(database.value("select distinct error_message from job_executions") ==
           "worker here:4711 died: its process is gone");
     CHECK(access((folder / "worker-4711-0123abcd.lock").c_str(), F_OK) != 0);
+  }
+
+  TEST_CASE("a worker whose session comes back between the verdict and the rescue keeps its jobs") {
+    test::Database database;
+    database.insert_pending("x");
+    Other other(database, "elsewhere", "/none");
+    auto connection = database.connect(db::Session::claiming);
+    auto request = test::claim_request("x");
+    request.worker = other.id;
+    REQUIRE(test::claim(connection, request).size() == 1);
+    Watcher watcher(database);
+    other.lose_session();
+    std::vector<run::Dead> dead;
+    test::wait_until(
+        [&] {
+          db::Transaction tx(watcher.connection, db::autocommit);
+          return !(dead = watcher.watch.look(tx, 0)).empty();
+        },
+        "the verdict");
+
+    const auto fresh = other.relock();
+    const auto toll = run::rescue_all(connection, dead[0], 3);
+
+    CHECK(toll.rescued == 0);
+    CHECK(database.value("select status from job_queue") == "running");
+    CHECK(watcher.stays_alive());
   }
 
   TEST_CASE("a boot has an id that stays") {

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <stop_token>
+#include <thread>
 
 #include "support/process.h"
 #include "util/error.h"
@@ -135,29 +137,6 @@ TEST_SUITE("run::host_lock") {
     CHECK(refusal(folder / "theirs/lock").first == 77);
   }
 
-  TEST_CASE("a worker removes old lock files that nobody holds, and no others") {
-    const test::TempDir folder;
-    const auto old = std::filesystem::file_time_type::clock::now() - std::chrono::hours(2);
-    const auto aged = [&](const std::string& name) {
-      const auto path = folder.write(name, "");
-      REQUIRE(chmod(path.c_str(), 0600) == 0);
-      std::filesystem::last_write_time(path, old);
-      return path;
-    };
-    const auto left = aged("worker-11-0123abcd.lock");
-    const auto other = aged("worker-11.lock");
-    const auto held = aged("worker-12-0123abcd.lock");
-    const auto holder = open_private_file(held, Create::no);
-    REQUIRE(try_lock(holder));
-    const auto young = folder.write("worker-13-0123abcd.lock", "");
-    REQUIRE(chmod(young.c_str(), 0600) == 0);
-
-    const WorkerLock lock(folder.path());
-
-    CHECK_FALSE(std::filesystem::exists(left));
-    for (const auto& path : {other, held, young}) CHECK(std::filesystem::exists(path));
-  }
-
   TEST_CASE("what a holder wrote is shown as one harmless line") {
     const test::TempDir folder;
     std::string holder;
@@ -246,6 +225,32 @@ TEST_SUITE("run::host_lock") {
     CHECK(run::look_at_worker_lock(folder.write("id_rsa", "")) == FileSign::unseen);
     CHECK(run::look_at_worker_lock(folder.write("worker-1-0123abcd.lock.bak", "")) ==
           FileSign::unseen);
+  }
+
+  TEST_CASE("files that workers have left behind are removed, no others") {
+    const test::TempDir folder;
+    const WorkerLock living(folder.path());
+    const auto stale = folder.write("worker-4-0123abcd.lock", "");
+    const auto known = folder.write("worker-5-0123abcd.lock", "");
+    const auto other = folder.write("worker-6.lock", ""), host = folder.write("lock", "");
+
+    run::remove_stale_worker_locks(folder.path(), {known});
+
+    CHECK(access(stale.c_str(), F_OK) != 0);
+    for (const auto& path : {living.path(), known, other, host})
+      CHECK(access(path.c_str(), F_OK) == 0);
+    run::remove_stale_worker_locks(folder / "none", {});
+  }
+
+  TEST_CASE("a worker holds its file, however often those left behind are removed meanwhile") {
+    const test::TempDir folder;
+    std::jthread sweeper([&](const std::stop_token& stop) {
+      while (!stop.stop_requested()) run::remove_stale_worker_locks(folder.path(), {});
+    });
+    for (int i = 0; i < 2000; ++i) {
+      const WorkerLock lock(folder.path());
+      REQUIRE(run::look_at_worker_lock(lock.path()) == FileSign::held);
+    }
   }
 
   TEST_CASE("looking at a worker's file does not hold it") {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -24,27 +25,39 @@ struct Fixture {
   Reaper reaper{{}, nullptr, Duration{0}};
 };
 
-// Memory that a forked process shares.
-class SharedRenewal {
+// Signs in memory that a forked process shares.
+class SharedSigns {
  public:
-  SharedRenewal()
-      : memory_(::mmap(nullptr, sizeof(std::atomic<std::int64_t>), PROT_READ | PROT_WRITE,
+  SharedSigns()
+      : memory_(::mmap(nullptr, sizeof(OwnerSigns), PROT_READ | PROT_WRITE,
                        MAP_SHARED | MAP_ANONYMOUS, -1, 0)),
-        renewal_(new (memory_) std::atomic<std::int64_t>(0)) {}
-  ~SharedRenewal() { ::munmap(memory_, sizeof(std::atomic<std::int64_t>)); }
-  SharedRenewal(const SharedRenewal&) = delete;
-  SharedRenewal& operator=(const SharedRenewal&) = delete;
+        signs_(new (memory_) OwnerSigns) {}
+  ~SharedSigns() { ::munmap(memory_, sizeof(OwnerSigns)); }
+  SharedSigns(const SharedSigns&) = delete;
+  SharedSigns& operator=(const SharedSigns&) = delete;
 
   void renew() {
     timespec now{};
     ::clock_gettime(CLOCK_BOOTTIME, &now);
-    *renewal_ = now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+    signs_->last_renewal = now.tv_sec * 1'000'000'000LL + now.tv_nsec;
   }
-  const std::atomic<std::int64_t>* get() const { return renewal_; }
+  void notice_loss() { ++signs_->losses_noticed; }
+  const OwnerSigns* get() const { return signs_; }
 
  private:
   void* memory_;
-  std::atomic<std::int64_t>* renewal_;
+  OwnerSigns* signs_;
+};
+
+// The two ends of a session.
+struct SocketPair {
+  Descriptor own, server;
+  SocketPair() {
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    own.reset(ends[0]);
+    server.reset(ends[1]);
+  }
 };
 
 std::vector<pid_t> zombies_of(pid_t parent) {
@@ -253,11 +266,11 @@ TEST_SUITE("util::reaper") {
   }
 
   TEST_CASE("a lease that is not renewed ends the tree on the reaper's own clock") {
-    SharedRenewal renewal;
-    Reaper reaper({}, renewal.get(), 300ms);
+    SharedSigns signs;
+    Reaper reaper({}, signs.get(), 300ms);
     CHECK(run(reaper, command({"sleep", "0.8"})).end.exit_code == 0);  // 0: not watched
 
-    renewal.renew();
+    signs.renew();
     const auto ran = run(reaper, shell("setsid sleep 1000 & echo $!; trap '' TERM; wait"));
     CHECK(ran.end.kind == Kind::signalled);
     CHECK(ran.end.signal == SIGKILL);
@@ -265,6 +278,44 @@ TEST_SUITE("util::reaper") {
     CHECK(ran.end.message == "lease not renewed");
     CHECK(ran.took < 900ms);
     for (const pid_t pid : test::numbers(ran.out)) CHECK_FALSE(test::exists(pid));
+  }
+
+  TEST_CASE("a session that ends ends the tree, unless the owner notices") {
+    SharedSigns signs;
+    Reaper reaper({}, signs.get(), 1h);
+    SocketPair session;
+    REQUIRE(reaper.watch_session(session.own.get()));
+    CHECK(run(reaper, command({"sleep", "0.6"})).end.exit_code == 0);
+
+    session.server.reset();
+    const auto ran = run(reaper, shell("setsid sleep 1000 & echo $!; trap '' TERM; wait"));
+    CHECK(ran.end.signal == SIGKILL);
+    CHECK(ran.end.stopped);
+    CHECK(ran.end.message == "session lost");
+    CHECK(ran.took >= session_patience);
+    CHECK(ran.took < session_patience + 300ms);
+    for (const pid_t pid : test::numbers(ran.out)) CHECK_FALSE(test::exists(pid));
+
+    SocketPair next;
+    REQUIRE(reaper.watch_session(next.own.get()));
+    next.server.reset();
+    signs.notice_loss();
+    CHECK(run(reaper, command({"sleep", "0.6"})).end.exit_code == 0);
+  }
+
+  TEST_CASE("a session that begins while a command runs is watched at once") {
+    SharedSigns signs;
+    Reaper reaper({}, signs.get(), 1h);
+    SocketPair first, second;
+    REQUIRE(reaper.watch_session(first.own.get()));
+    const auto end = reaper.run(shell("echo; exec sleep 1000"), {}, {}, [&](int, std::string_view) {
+      // The owner has lost its session, noticed it, and got another one, which is cut.
+      first.server.reset();
+      signs.notice_loss();
+      REQUIRE(reaper.watch_session(second.own.get()));
+      second.server.reset();
+    });
+    CHECK(end.message == "session lost");
   }
 
   TEST_CASE("an owner that is killed takes its trees along within 0.4 s") {
