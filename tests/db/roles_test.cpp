@@ -145,8 +145,8 @@ TEST_SUITE("db::roles [db]") {
     settings.url = url_of(producer.name());
     db::Connection connection(settings, db::Session::plain);
     db::Transaction tx(connection);
-    tx.exec_text("create temp table job_queue (like pg_class)");
-    tx.exec_text("create temp table settings (key text, value text)");
+    tx.exec_text("create temp table job_queue (like pg_class) on commit drop");
+    tx.exec_text("create temp table settings (key text, value text) on commit drop");
     tx.exec_text(fmt::format("select \"{}\".enqueue('noop')", host.database.schema()));
     tx.commit();
 
