@@ -24,7 +24,8 @@ struct Claim {
   std::string place;     // where the row lies as long as nobody changes it; PostgreSQL's ctid
   std::string job_type;  // names the handler
   std::string payload;   // JSON object, byte for byte as it was enqueued; empty for types that do
-                         // not read it
+                         // not read it, and as long as payload_left_out
+  bool payload_left_out = false;  // too large to come with the claim
   int priority = default_priority;
   int attempt = 1;        // 1 on the first run
   int interruptions = 0;  // of the attempts, those that were cut off and not the job's fault

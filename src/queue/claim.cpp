@@ -67,7 +67,8 @@ Claimed read_claim(const db::Row& row, const ClaimRequest& request) {
   if (const auto instant = db::optional_time_of(row[slot])) claim.slot = format_utc(*instant);
   claim.expired = *row[expired].c_str() == 't';
   if (request.with_payload) {
-    claim.payload.assign(row[payload].c_str(), row[payload].size());
+    claim.payload_left_out = row[payload].is_null();
+    if (!claim.payload_left_out) claim.payload.assign(row[payload].c_str(), row[payload].size());
     claim.idempotency_key =
         fmt::format("{}-{}-{}", request.installation, claim.id, row[created_us].c_str());
   }
@@ -127,6 +128,14 @@ std::vector<Claimed> claim_guarded(db::Transaction& tx, const ClaimRequest& requ
                              request.limit, request.job_types, limits, request.priority,
                              static_cast<int>(claim_class), request.with_payload, window),
                      request);
+}
+
+bool load_payload(db::Transaction& tx, job::Claim& claim) {
+  const auto rows = tx.exec(sql::queue::payload, claim.id, claim.execution_id, claim.token);
+  if (rows.empty()) return false;
+  claim.payload.assign(rows[0][0].c_str(), rows[0][0].size());
+  claim.payload_left_out = false;
+  return true;
 }
 
 db::Result due(db::Transaction& tx, Time now, const std::vector<std::string>& job_types,

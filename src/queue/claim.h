@@ -76,6 +76,10 @@ using Limits = std::vector<std::optional<int>>;
 std::vector<Claimed> claim_guarded(db::Transaction& tx, const ClaimRequest& request,
                                    ClaimClass claim_class, const Limits& limits);
 
+// Fetches the payload that was left out of a claim. False: the claim was lost. Throws what the lack
+// of memory throws, too: std::bad_alloc, or DatabaseError.
+bool load_payload(db::Transaction& tx, job::Claim& claim);
+
 // What a claim would take, most urgent first, for people: id, job_type, priority, scheduled_for,
 // attempt.
 db::Result due(db::Transaction& tx, Time now, const std::vector<std::string>& job_types, int limit);

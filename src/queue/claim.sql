@@ -1,7 +1,7 @@
 -- Claim due jobs of one priority for one worker: those of the class open, which may run beside any other.
 --   $1 now timestamptz (the tick's clock)   $2 worker bigint   $3 token uuid   $4 limit integer
 --   $5 job types text[], with for each the place behind which its scan goes on: $6 scheduled_for timestamptz[], $7 id bigint[]
---   $8 priority smallint   $9 with payload boolean
+--   $8 priority smallint   $9 with payload boolean: those that take little room; payload.sql brings the others
 -- Locks: the claimed rows, skipping held ones, and the worker's own row, so that it cannot be removed between this
 -- statement and its commit; a worker that is removed or declared dead claims nothing. Index: job_queue_due.
 -- The array keeps the planner from turning the limit into a join over the whole queue; a locked row stays in its place, so
@@ -25,4 +25,4 @@ returning ctid as place, id, execution_id, attempts, interruptions, max_attempts
           timeout_ms,
           coalesce(expires_at <= $1::timestamptz, false) as expired, slot,
           case when $9::boolean then (extract(epoch from created_at) * 1000000)::bigint end as created_us,
-          case when $9::boolean then payload end as payload
+          case when $9::boolean and pg_column_size(payload) <= 8192 then payload end as payload

@@ -3,7 +3,7 @@
 --   $1 now timestamptz (the tick's clock)   $2 worker bigint   $3 token uuid   $4 limit integer
 --   $5 job types text[], with for each $6 integer[]: its handler's concurrency_limit, null for none
 --   $7 priority smallint   $8 claim class smallint: 1 guarded, 2 interrupted
---   $9 with payload boolean   $10 window integer: so many of a type's first jobs are looked at
+--   $9 with payload boolean: those that take little room; payload.sql brings the others   $10 window integer: so many of a type's first jobs are looked at
 -- Of each group the first, unless one of it runs; of limited definitions and types so many as may run beside those that
 -- do. When jobs that have to wait fill the window and leave few to run, the lanes are walked, one look into the index for
 -- each.
@@ -114,4 +114,4 @@ returning ctid as place, id, execution_id, attempts, interruptions, max_attempts
           timeout_ms,
           coalesce(expires_at <= $1::timestamptz, false) as expired, slot,
           case when $9::boolean then (extract(epoch from created_at) * 1000000)::bigint end as created_us,
-          case when $9::boolean then payload end as payload
+          case when $9::boolean and pg_column_size(payload) <= 8192 then payload end as payload

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "run/payloads.h"
 #include "util/log.h"
 
 namespace schedctl::run {
@@ -163,8 +164,9 @@ int Dispatcher::wanted() const {
   const long low = ahead > 1 ? target / 2 : 0;
   parts_.pool.set_low_water(static_cast<std::size_t>(low));
   if (ahead > 1 && queued > low) return 0;
+  if (parts_.pool.queued_payload_bytes() > max_waiting_payload_bytes / 2) return 0;
   const long want = target - queued - static_cast<long>(parts_.pool.running());
-  return within_limit(static_cast<int>(std::max(want, 0L)));
+  return within_limit(static_cast<int>(std::clamp(want, 0L, most_by_payload_)));
 }
 
 bool Dispatcher::step_in_process() {
@@ -257,7 +259,21 @@ std::vector<job::Claim> Dispatcher::claim(Kind kind, int limit) {
     for (auto& one : claimed) claims.push_back(std::move(one.claim));
   }
   claimed_ += static_cast<long>(claims.size());
+  load_payloads(claims);
   return claims;
+}
+
+// When they are too much at once, the next claim takes no more than were kept.
+void Dispatcher::load_payloads(std::vector<job::Claim>& claims) {
+  const auto given_back = static_cast<long>(run::load_payloads(
+      claims, {parts_.config, parts_.clock, parts_.connection, parts_.recorder}));
+  if (given_back == 0) {
+    most_by_payload_ = std::min(2 * most_by_payload_, 1'000'000L);
+    return;
+  }
+  most_by_payload_ = std::max(1L, static_cast<long>(claims.size()));
+  claimed_ -= given_back;
+  look_soon();  // the backlog believes that they are gone
 }
 
 std::vector<queue::Claimed> Dispatcher::claim_from(const Backlog::Levels& levels, Kind kind,

@@ -79,6 +79,7 @@ class Dispatcher {
   std::vector<queue::Claimed> claim_open(queue::ClaimRequest request);
   std::vector<queue::Claimed> claim_guarded(queue::ClaimRequest request,
                                             queue::ClaimClass claim_class);
+  void load_payloads(std::vector<job::Claim>& claims);
   bool must_look();
   bool falls_due() const;
   bool may_retry_blocked() const;
@@ -105,7 +106,8 @@ class Dispatcher {
   long stored_before_ = 0;  // outcomes, when the levels were read
   std::atomic<bool> stale_{false};
   std::atomic<bool> news_{false};
-  bool fresh_ = true;  // nothing was claimed from the levels since they were read
+  bool fresh_ = true;                 // nothing was claimed from the levels since they were read
+  long most_by_payload_ = 1'000'000;  // to be claimed at once, as their payloads are large
   long claimed_ = 0;
   long looked_at_ = 0;  // claimed_ when last looked again
 };

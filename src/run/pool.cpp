@@ -73,6 +73,13 @@ std::size_t Pool::queued() const {
   return ready_.size();
 }
 
+std::size_t Pool::queued_payload_bytes() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t bytes = 0;
+  for (const auto& claim : ready_) bytes += claim.payload.size();
+  return bytes;
+}
+
 std::size_t Pool::running() const {
   const std::lock_guard lock(mutex_);
   return running_.size();

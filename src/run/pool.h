@@ -51,6 +51,7 @@ class Pool {
   void set_low_water(std::size_t claims) { low_water_ = claims; }
 
   std::size_t queued() const;
+  std::size_t queued_payload_bytes() const;
   std::size_t running() const;
   bool idle() const;
   // How long handlers took lately; zero: none has ended yet.

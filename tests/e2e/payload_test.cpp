@@ -124,6 +124,24 @@ TEST_SUITE("e2e::payload [db]") {
     CHECK(peak <= static_cast<int>(8 * limit / 1024));
   }
 
+  TEST_CASE("many large payloads that are due together do not add up in a run's memory") {
+    if (sanitized) return;
+    Host host;
+    host.handler("eat", "cat >/dev/null");
+    host.database.query("select enqueue('eat', priority => 9) from generate_series(1, 200)");
+    host.database.query(
+        "select enqueue('eat', json_build_object('x', repeat('x', 8000000))) "
+        "from generate_series(1, 60)");
+    auto run = host.start_process({"--linger", "55s"});
+    host.await("job_executions where status = 'completed'", 260);
+    const auto peak = peak_rss_kib(run.pid());
+
+    MESSAGE("peak of a run with sixty payloads of 8 MB: " << peak / 1024 << " MiB");
+    CHECK(peak > 0);
+    CHECK(peak < 160 * 1024);
+    CHECK(host.count("job_executions") == 260);
+  }
+
   TEST_CASE("unusual values arrive as they were written") {
     Host host;
     add_keeper(host);

@@ -25,6 +25,11 @@ constexpr double slowness = 3;
 constexpr double slowness = 1;
 #endif
 
+bool measures() { return std::getenv("SCHEDCTL_RECOVERY_ROUNDS") != nullptr; }
+
+// Among other tests, on a busy machine, a single round tells only what is far from its target.
+double allowance() { return measures() ? slowness : 2 * slowness; }
+
 // Its first attempt hangs in a tree of two sessions, the next ends at once.
 constexpr const char* witness =
     "echo $$ >>begun.$SCHEDCTL_JOB_ID\n"
@@ -32,10 +37,7 @@ constexpr const char* witness =
     "setsid sleep 60 & echo $! >>tree.$SCHEDCTL_JOB_ID\n"
     "wait";
 
-int rounds() {
-  const char* text = std::getenv("SCHEDCTL_RECOVERY_ROUNDS");
-  return text ? std::atoi(text) : 1;
-}
+int rounds() { return measures() ? std::atoi(std::getenv("SCHEDCTL_RECOVERY_ROUNDS")) : 1; }
 
 // Takes the times of all rounds, says how they were, and holds the 95th percentile to the target.
 void measure(const std::string& what, double target, const std::function<Seconds()>& once) {
@@ -48,7 +50,7 @@ void measure(const std::string& what, double target, const std::function<Seconds
   const auto line = fmt::format("{}: median {:.3f} s, p95 {:.3f} s, worst {:.3f} s, target {} s",
                                 what, at(0.5), at(0.95), times.back(), target);
   MESSAGE(line);
-  CHECK(at(0.95) <= target * slowness);
+  CHECK(at(0.95) <= target * allowance());
 }
 
 // Host b; host a is the one that dies.
@@ -173,7 +175,7 @@ TEST_SUITE("e2e::recovery [db]") {
   }
 
   TEST_CASE("R5: the job of a frozen run goes on within a second of the end of its lease" *
-            doctest::skip(!std::getenv("SCHEDCTL_RECOVERY_ROUNDS"))) {
+            doctest::skip(!measures())) {
     Host host;
     host.handler("witness", witness);
     Hanging hanging(host, "witness");
@@ -186,7 +188,7 @@ TEST_SUITE("e2e::recovery [db]") {
 
     const auto line = fmt::format("R5, frozen worker: {:.3f} s, target 16 s", took.count());
     MESSAGE(line);
-    CHECK(took.count() <= 16 * slowness);
+    CHECK(took.count() <= 16 * allowance());
     check_recovered(host, hanging.job, "its lease is over");
     hanging.run.kill(SIGCONT);
     CHECK(hanging.run.wait().exit_code == 75);

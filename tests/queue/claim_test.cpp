@@ -243,6 +243,28 @@ TEST_SUITE("queue::claim [db]") {
     CHECK(claims[0].payload == payload);
   }
 
+  TEST_CASE("a large payload comes after its claim, byte for byte, to whoever still holds it") {
+    test::Database database;
+    std::string payload = "{\"x\":\"";
+    while (payload.size() < 100'000) payload += queue::draw_token();  // does not compress well
+    payload += "\"}";
+    database.insert_pending("x", past, payload);
+    auto connection = database.connect(db::Session::claiming);
+    auto claim = test::claim(connection, test::claim_request("x", 1)).at(0);
+    CHECK(claim.payload_left_out);
+    CHECK(claim.payload.empty());
+
+    db::Transaction tx(connection, db::autocommit);
+    auto stale = claim;
+    stale.token = queue::draw_token();
+
+    CHECK_FALSE(queue::load_payload(tx, stale));
+    CHECK(stale.payload_left_out);
+    CHECK(queue::load_payload(tx, claim));
+    CHECK_FALSE(claim.payload_left_out);
+    CHECK((claim.payload == payload));
+  }
+
   TEST_CASE("types that do not read the payload do not fetch it") {
     test::Database database;
     {
