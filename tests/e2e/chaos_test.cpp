@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -18,6 +17,7 @@
 #include <random>
 
 #include "support/host.h"
+#include "support/setting.h"
 
 using namespace schedctl;
 using namespace schedctl::test;
@@ -29,16 +29,6 @@ using Dice = std::mt19937_64;
 
 constexpr int hosts = 4;
 constexpr int least_jobs_per_second = 200;
-
-// $SCHEDCTL_CRASH_..., or what suits every run of the tests.
-std::uint64_t setting(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  if (!text || !*text) return otherwise;
-  char* end = nullptr;
-  const auto value = std::strtoull(text, &end, 10);
-  REQUIRE_MESSAGE(*end == '\0', variable << "=" << text << ": use a whole number");
-  return value;
-}
 
 // Most kills fall into the start and the first claims of a run, some into the midst of its work.
 // Longer the more runs were killed: on a busy machine, or under a sanitizer, a short life ends
@@ -191,11 +181,11 @@ void round_of_kills(int jobs, Dice& dice) {
 
 TEST_SUITE("e2e::chaos [db]") {
   TEST_CASE("runs on four hosts, killed at random moments, complete each job exactly once") {
-    const auto seed = setting("SCHEDCTL_CRASH_SEED", std::random_device{}());
-    const auto jobs = static_cast<int>(setting("SCHEDCTL_CRASH_JOBS", 5000));
-    const auto rounds = static_cast<int>(setting("SCHEDCTL_CRASH_ROUNDS", 2));
-    MESSAGE("SCHEDCTL_CRASH_SEED=" << seed << " SCHEDCTL_CRASH_JOBS=" << jobs
-                                   << " SCHEDCTL_CRASH_ROUNDS=" << rounds);
+    const auto seed = setting("SCHEDCTL_CHAOS_SEED", std::random_device{}());
+    const auto jobs = static_cast<int>(setting("SCHEDCTL_CHAOS_JOBS", 5000));
+    const auto rounds = static_cast<int>(setting("SCHEDCTL_CHAOS_ROUNDS", 2));
+    MESSAGE("SCHEDCTL_CHAOS_SEED=" << seed << " SCHEDCTL_CHAOS_JOBS=" << jobs
+                                   << " SCHEDCTL_CHAOS_ROUNDS=" << rounds);
     Dice dice(seed);
 
     for (int round = 1; round <= rounds; ++round) {
