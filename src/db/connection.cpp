@@ -54,6 +54,9 @@ bool wait_for_socket(PGconn* connection, PostgresPollingStatusType want, Clock::
   return poll(&fd, 1, static_cast<int>(left)) != 0;
 }
 
+// libpq itself would print them to stderr, which cron mails.
+void discard_notice(void*, const char*) {}
+
 PGconn* try_connect(const Keywords& keywords, Clock::time_point until, Failure& failure) {
   std::vector<const char*> names, values;
   for (const auto& [name, value] : keywords) {
@@ -65,6 +68,7 @@ PGconn* try_connect(const Keywords& keywords, Clock::time_point until, Failure& 
   PGconn* connection = PQconnectStartParams(names.data(), values.data(), 0);
   if (!connection) throw std::bad_alloc();
   PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
+  PQsetNoticeProcessor(connection, discard_notice, nullptr);
 
   bool timed_out = false;
   auto status =
@@ -230,6 +234,15 @@ std::optional<std::string> Connection::local_address() const {
 bool Connection::in_recovery() const { return impl_->in_recovery; }
 bool Connection::read_only() const { return impl_->read_only; }
 const config::Database& Connection::database() const { return impl_->database; }
+
+void Connection::on_notice(std::function<void(std::string_view)> heard) {
+  impl_->on_notice = std::move(heard);
+  const auto hand_on = [](void* impl, const char* text) {
+    const std::string_view all(text);
+    static_cast<Impl*>(impl)->on_notice(all.substr(0, all.find('\n')));
+  };
+  PQsetNoticeProcessor(impl_->raw, hand_on, impl_.get());
+}
 
 void Connection::cancel() noexcept {
   char message[256];

@@ -3,10 +3,12 @@
 // section 10.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <pqxx/result>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.h"
@@ -43,6 +45,9 @@ class Connection {
   std::optional<std::string> local_address() const;  // this end's IP address; none on a unix socket
   bool in_recovery() const;  // a standby, as found when the connection was made
   bool read_only() const;    // transactions may not write, as found when the connection was made
+  // What the server says beside its answers (RAISE WARNING and the like), one line each, on the
+  // thread that waits for the answer. Without a function nobody hears of it.
+  void on_notice(std::function<void(std::string_view line)> heard);
   // Asks the server to cancel the statement that another thread is waiting for. Thread-safe.
   void cancel() noexcept;
   // Breaks the socket, so that a thread that waits in a statement gets an error at once.

@@ -3,10 +3,12 @@
 
 #include <libpq-fe.h>
 
+#include <functional>
 #include <pqxx/connection_base>
 #include <pqxx/connectionpolicy>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "db/connection.h"
 
@@ -38,6 +40,7 @@ class Connection::Impl : private PolicyHolder, public pqxx::connection_base {
   const config::Database database;
   std::set<const char*> seen;  // statements used once: prepared at their second use
   std::set<const char*> prepared;
+  std::function<void(std::string_view)> on_notice;
   bool in_recovery = false;
   bool read_only = false;
 };

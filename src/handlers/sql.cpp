@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "handlers/json_text.h"
+#include "handlers/output_log.h"
 #include "sql/handlers.h"
 #include "util/text.h"
 
@@ -24,6 +25,8 @@ using Clock = std::chrono::steady_clock;
 // A statement can catch its being cancelled, which the server does at the deadline and we do when
 // the run must end: so much later its session is cut off.
 constexpr auto patience = 2s;
+// Of what a statement raises beside its result.
+constexpr std::int64_t notice_limit_bytes = 256 * 1024;
 
 // Cancels the statement on the server when the run must end, again and again, as a cancel that
 // comes between two statements is lost.
@@ -89,16 +92,27 @@ class Sql final : public Handler {
       return {
           .result = Result::given_back, .error_class = "no_resources", .error_message = e.what()};
     }
+    OutputLog notices(notice_limit_bytes, context.log);
+    connection->on_notice([&notices](std::string_view line) {
+      notices.write(Stream::err, line);
+      notices.write(Stream::err, "\n");
+    });
+    auto outcome = run_on(*connection, claim, context);
+    notices.finish();
+    return outcome;
+  }
+
+ private:
+  Outcome run_on(db::Connection& connection, const job::Claim& claim, Context& context) const {
     try {
-      const Canceller canceller(*connection, context);
-      return settings_.autonomous ? run_autonomous(*connection, claim, context)
-                                  : run_in_transaction(*connection, claim, context);
+      const Canceller canceller(connection, context);
+      return settings_.autonomous ? run_autonomous(connection, claim, context)
+                                  : run_in_transaction(connection, claim, context);
     } catch (const DatabaseError& e) {
       return failure(e, context);
     }
   }
 
- private:
   void enter(db::Transaction& tx, const job::Claim& claim, const Context& context,
              bool local) const {
     std::int64_t timeout_ms = 0;

@@ -1,8 +1,10 @@
 #include "run/death.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 
 #include "queue/worker.h"
@@ -14,6 +16,8 @@ namespace {
 
 constexpr int batch_size = 1000;
 
+bool process_exists(pid_t pid) { return kill(pid, 0) == 0 || errno != ESRCH; }
+
 }  // namespace
 
 // Empty: not proven dead.
@@ -22,12 +26,14 @@ std::string DeathWatch::verdict(const queue::WorkerSign& sign) {
   const auto file = same_host ? look_at_worker_lock(sign.lock_file) : FileSign::unseen;
   if (file == FileSign::free) return "its process is gone";
   if (sign.lease_over) return "its lease is over";
-  if (sign.has_lock) {
+  // Killed: the server has perhaps not noticed yet, and its reapers are ending its handlers.
+  const bool ending = file == FileSign::held && !process_exists(sign.pid);
+  if (sign.has_lock && !ending) {
     suspects_.erase(sign.id);
     return "";
   }
   const auto now = std::chrono::steady_clock::now();
-  if (file == FileSign::held) {  // by itself, or by reapers that are ending its handlers
+  if (file == FileSign::held) {
     suspects_.try_emplace(sign.id, now);
     return "";
   }

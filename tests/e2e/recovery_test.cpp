@@ -86,6 +86,16 @@ void shift_phase(const Process& other, int& round) {
   wait_for_any({&other}, std::chrono::milliseconds(250 * round++ / rounds()));
 }
 
+void await_end_of_sessions(Host& host) {
+  wait_until(
+      [&] {
+        return host.count(
+                   "pg_locks where locktype = 'advisory' and classid = "
+                   "hashtext('schedctl.worker.' || current_schema())::oid") == 0;
+      },
+      "the session of the killed run to end");
+}
+
 void await_second_start(const Host& host, const Hanging& hanging) {
   wait_until([&] { return host.lines(fmt::format("begun.{}", hanging.job)) == 2; },
              "the second attempt to begin");
@@ -128,6 +138,8 @@ TEST_SUITE("e2e::recovery [db]") {
       Hanging hanging(host, "witness");
       hanging.run.kill(SIGKILL);
       hanging.run.wait();
+      // Another host has nothing else to go by, and the server needs a moment to notice.
+      if (!where.empty()) await_end_of_sessions(host);
       const auto began = Clock::now();
       auto next = host.start({"process"}, where);
       await_second_start(host, hanging);

@@ -104,6 +104,37 @@ TEST_SUITE("e2e::sql_handlers [db]") {
     CHECK(host.count("workers") == 0);
   }
 
+  TEST_CASE("what a statement raises besides becomes a line of its job's log, and nobody's mail") {
+    SqlHost host;
+    host.statement("warns",
+                   "do $do$ begin raise warning 'shop 42 has no session'; raise notice 'shop 43'; "
+                   "end $do$");
+    const auto warns = host.enqueue("warns");
+
+    host.tick();
+
+    CHECK(host.status(warns) == "completed");
+    CHECK(host.database.value("select string_agg(concat_ws(' ', level, stream, message), '|') "
+                              "from job_logs") == "warn stderr WARNING:  shop 42 has no session");
+  }
+
+  TEST_CASE("a flood of warnings is cut like the output of a command") {
+    SqlHost host;
+    host.statement("floods",
+                   "do $do$ begin for i in 1..20000 loop raise warning 'warning number %', i; end "
+                   "loop; end $do$");
+    const auto floods = host.enqueue("floods");
+
+    host.tick();
+
+    CHECK(host.status(floods) == "completed");
+    CHECK(host.count("job_logs where message = 'WARNING:  warning number 1'") == 1);
+    CHECK(host.count("job_logs where message = 'WARNING:  warning number 20000'") == 1);
+    CHECK(host.count("job_logs where stream = 'schedctl' and message like '… % cut …'") == 1);
+    CHECK(std::stoi(host.database.value("select sum(octet_length(message)) from job_logs")) <=
+          256 * 1024 + 100);
+  }
+
   TEST_CASE("a statement that holds COMMIT is refused for good; its job is not done twice") {
     SqlHost host("");  // which would try three times more
     host.statement("commits", "insert into @.effects values ('commits'); commit; select 1");

@@ -182,6 +182,24 @@ TEST_SUITE("run::death [db]") {
     CHECK(watcher.watch.has_suspects());  // reapers that hold it will soon be gone
   }
 
+  TEST_CASE("a worker whose process is gone is suspect while its reapers hold its file") {
+    test::Database database;
+    const test::TempDir folder;
+    const run::WorkerLock lock(folder.path());
+    const Other other(database, "here", lock.path());
+    Watcher watcher(database);
+    const auto suspect = [&](pid_t pid) {
+      database.query("update workers set pid = $1", {pid});
+      CHECK(watcher.look().empty());
+      return watcher.watch.has_suspects();
+    };
+    auto gone = test::start({"true"});
+    gone.wait();
+
+    CHECK_FALSE(suspect(getpid()));
+    CHECK(suspect(gone.pid()));
+  }
+
   TEST_CASE("behind a proxy a missing session proves nothing") {
     test::Database database;
     Other other(database, "elsewhere", "/none");
