@@ -77,7 +77,7 @@ ExitCode locked_tick(const config::Config& config, const TickOptions& options,
   std::optional<DeathWatch> watch;
   if (seen.has_workers) watch = rescue_pass(connection, config);
   const bool suspects = watch && watch->has_suspects();
-  remove_stale_worker_locks(folder_of(config.process.lock_file),
+  remove_stale_worker_locks(folder_of(config.process.lock_file), seen.installation,
                             watch ? watch->lock_files() : std::set<std::string>());
 
   if (seen.pause) return paused_tick(*seen.pause, suspects, connection, config);

@@ -67,7 +67,7 @@ class Worker {
       : order_(order),
         registry_(handlers::make_handlers(order.config)),
         spool_(order.config, order.installation),
-        lock_(folder_of(order.config.process.lock_file)),
+        lock_(folder_of(order.config.process.lock_file), order.installation),
         reapers_(make_reapers(order, registry_, lock_, signs_.get())),
         heartbeat_(order.config,
                    {.host = order.config.process.host,

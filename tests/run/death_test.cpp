@@ -97,7 +97,8 @@ TEST_SUITE("run::death [db]") {
   TEST_CASE("a worker of this host whose file is free is dead at once") {
     test::Database database;
     const test::TempDir folder;
-    const Other other(database, "here", folder.write("worker-4711-0123abcd.lock", ""));
+    const Other other(database, "here",
+                      folder.write("worker-0123456789abcdef-4711-0123abcd.lock", ""));
     Watcher watcher(database);
 
     CHECK(watcher.look() == Why{"its process is gone"});
@@ -106,7 +107,8 @@ TEST_SUITE("run::death [db]") {
   TEST_CASE("a free file proves nothing about a worker of another host") {
     test::Database database;
     const test::TempDir folder;
-    const Other other(database, "elsewhere", folder.write("worker-4711-0123abcd.lock", ""));
+    const Other other(database, "elsewhere",
+                      folder.write("worker-0123456789abcdef-4711-0123abcd.lock", ""));
     Watcher watcher(database);
 
     CHECK(watcher.look().empty());
@@ -173,7 +175,7 @@ TEST_SUITE("run::death [db]") {
   TEST_CASE("a held file on this host outweighs a missing session") {
     test::Database database;
     const test::TempDir folder;
-    const run::WorkerLock lock(folder.path());
+    const run::WorkerLock lock(folder.path(), "here");
     Other other(database, "here", lock.path());
     Watcher watcher(database);
     other.lose_session();
@@ -185,7 +187,7 @@ TEST_SUITE("run::death [db]") {
   TEST_CASE("a worker whose process is gone is suspect while its reapers hold its file") {
     test::Database database;
     const test::TempDir folder;
-    const run::WorkerLock lock(folder.path());
+    const run::WorkerLock lock(folder.path(), "here");
     const Other other(database, "here", lock.path());
     Watcher watcher(database);
     const auto suspect = [&](pid_t pid) {
@@ -227,7 +229,8 @@ TEST_SUITE("run::death [db]") {
         "insert into job_queue (job_type, scheduled_for) "
         "select 'x', $1 from generate_series(1, 1001)",
         {test::past});
-    const Other other(database, "here", folder.write("worker-4711-0123abcd.lock", ""));
+    const Other other(database, "here",
+                      folder.write("worker-0123456789abcdef-4711-0123abcd.lock", ""));
     auto connection = database.connect(db::Session::claiming);
     auto request = test::claim_request("x", 1001);
     request.worker = other.id;
@@ -248,7 +251,7 @@ TEST_SUITE("run::death [db]") {
     CHECK(database.value("select count(*) from workers") == "0");
     CHECK(database.value("select distinct error_message from job_executions") ==
           "worker here:4711 died: its process is gone");
-    CHECK(access((folder / "worker-4711-0123abcd.lock").c_str(), F_OK) != 0);
+    CHECK(access((folder / "worker-0123456789abcdef-4711-0123abcd.lock").c_str(), F_OK) != 0);
   }
 
   TEST_CASE("a worker whose session comes back between the verdict and the rescue keeps its jobs") {
