@@ -36,6 +36,7 @@ using Output = std::function<void(int fd, std::string_view bytes)>;
 
 constexpr std::size_t read_size = 64 * 1024;
 constexpr int kill_poll_ms = 50;
+constexpr auto look_interval = std::chrono::milliseconds(250);
 // So long after the last KILL was due, the reaper itself must have been stopped.
 constexpr auto overdue_after = std::chrono::seconds(5);
 constexpr auto idle_reaper_ends_within = std::chrono::seconds(1);
@@ -152,9 +153,14 @@ std::string fault_of(const ProcessSpec& spec) {
 // The owner's side of one run.
 class Conversation {
  public:
-  Conversation(int socket, std::mutex& sending, const ProcessSpec& spec,
+  Conversation(pid_t reaper, int socket, std::mutex& sending, const ProcessSpec& spec,
                const std::function<bool()>& kill_now, const Output& output)
-      : socket_(socket), sending_(sending), spec_(spec), kill_now_(kill_now), output_(output) {}
+      : reaper_(reaper),
+        socket_(socket),
+        sending_(sending),
+        spec_(spec),
+        kill_now_(kill_now),
+        output_(output) {}
 
   // Empty when the start message is on its way; otherwise why not.
   std::optional<ProcessEnd> start(const std::stop_token& stop, int held);
@@ -175,8 +181,10 @@ class Conversation {
   void ask_to_kill();
   void send(MessageType type);
   void expect_end_within(Duration limit);
+  void look_after_the_reaper();
   int poll_limit_ms() const;
 
+  const pid_t reaper_;
   const int socket_;
   std::mutex& sending_;
   const ProcessSpec& spec_;
@@ -187,6 +195,7 @@ class Conversation {
   std::exception_ptr failure_;  // of the output function
   Descriptor stop_event_;
   std::optional<Clock::time_point> overdue_at_;  // then whoever has not answered never will
+  Clock::time_point look_at_ = Clock::now() + look_interval;
   bool stopping_ = false, killed_ = false, gone_ = false, overdue_ = false;
 };
 
@@ -232,6 +241,7 @@ std::optional<ProcessEnd> Conversation::wait(const std::stop_token& stop) {
                        {err_.get(), POLLIN, 0},
                        {stopping_ ? -1 : stop_event_.get(), POLLIN, 0}};
     ::poll(events, 4, poll_limit_ms());
+    if (Clock::now() >= look_at_) look_after_the_reaper();
     if (events[3].revents != 0) ask_to_stop();
     if (stopping_ && !killed_ && kill_now_ && kill_now_()) ask_to_kill();
     if (events[1].revents != 0 || events[2].revents != 0) read_output(false);
@@ -247,11 +257,20 @@ std::optional<ProcessEnd> Conversation::wait(const std::stop_token& stop) {
   }
 }
 
+// A command may stop the process that watches over it, and then nobody would notice its end.
+void Conversation::look_after_the_reaper() {
+  look_at_ = Clock::now() + look_interval;
+  siginfo_t info{};
+  const auto id = static_cast<id_t>(reaper_);
+  if (::waitid(P_PID, id, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 && info.si_pid == reaper_)
+    ::kill(reaper_, SIGCONT);
+}
+
 int Conversation::poll_limit_ms() const {
   if (stopping_ && !killed_ && kill_now_) return kill_poll_ms;
-  if (!overdue_at_) return -1;
-  const auto left = std::chrono::ceil<Duration>(*overdue_at_ - Clock::now()).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
+  const auto until = overdue_at_ ? std::min(*overdue_at_, look_at_) : look_at_;
+  return static_cast<int>(
+      std::max(std::chrono::ceil<Duration>(until - Clock::now()), Duration::zero()).count());
 }
 
 // The sooner of two ends counts.
@@ -359,7 +378,7 @@ ProcessEnd Reaper::run(const ProcessSpec& spec, const std::stop_token& stop,
     return failed_start(Kind::not_startable, fault);
 
   const auto begin = survivors::now_ticks();
-  Conversation conversation(socket_, *sending_, spec, kill_now, output);
+  Conversation conversation(pid_, socket_, *sending_, spec, kill_now, output);
   try {
     if (const auto failure = conversation.start(stop, held)) {
       if (conversation.reaper_is_gone()) lose(begin);
