@@ -95,7 +95,7 @@ class Worker {
             order.config.database, heartbeat_.worker(),
             fmt::format("{}:{}", order.config.process.host, getpid()),
             [this] { return heartbeat_.safe_until(); }, signals::wake,
-            [this](const auto& batch) { spool_.keep(batch, recorder_.worker()); }),
+            [this](const auto& unstored) { spool_.keep(unstored, recorder_.worker()); }),
         pool_({order.config, registry_, order.clock, recorder_, signals::wake}, threads(),
               std::move(reapers_)),
         dispatcher_({order.config, registry_, order.clock, connection, recorder_, pool_,
