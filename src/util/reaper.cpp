@@ -7,7 +7,6 @@
 #include <pwd.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -26,15 +25,13 @@
 #include "util/error.h"
 #include "util/reaper_child.h"
 #include "util/reaper_message.h"
+#include "util/reaper_streams.h"
 #include "util/spawn.h"
 #include "util/survivors.h"
 
 namespace schedctl {
 namespace {
 
-using Output = std::function<void(int fd, std::string_view bytes)>;
-
-constexpr std::size_t read_size = 64 * 1024;
 constexpr int kill_poll_ms = 50;
 constexpr auto look_interval = std::chrono::milliseconds(250);
 // So long after the last KILL was due, the reaper itself must have been stopped.
@@ -54,67 +51,6 @@ ProcessEnd failed_call(const char* what) {
   return failed_start(
       is_shortage(error) ? ProcessEnd::Kind::no_resources : ProcessEnd::Kind::not_startable,
       fmt::format("cannot start a process: {}: {}", what, std::strerror(error)));
-}
-
-// Reads one end of a pipe; closed at the end of the file.
-class OutputPipe {
- public:
-  explicit OutputPipe(int number) : number_(number) {}
-
-  // The end to write to.
-  std::optional<Descriptor> open() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return std::nullopt;
-    reader_.reset(ends[0]);
-    ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    return Descriptor(ends[1]);
-  }
-
-  // At most one buffer. Returns the number of bytes, 0 when there are none now or ever.
-  std::size_t read(char* buffer, const Output& output) {
-    const ssize_t got = ::read(reader_.get(), buffer, read_size);
-    if (got > 0) {
-      output(number_, {buffer, static_cast<std::size_t>(got)});
-      return static_cast<std::size_t>(got);
-    }
-    if (got == 0 || (errno != EAGAIN && errno != EINTR)) reader_.reset();
-    return 0;
-  }
-
-  // What lies in the pipe, and no more: somebody may go on writing.
-  void drain(char* buffer, const Output& output) {
-    const int capacity = ::fcntl(reader_.get(), F_GETPIPE_SZ);
-    std::size_t rest = static_cast<std::size_t>(std::max(capacity, 0));
-    while (reader_ && rest > 0) {
-      const auto got = read(buffer, output);
-      if (got == 0) return;
-      rest -= std::min(rest, got);
-    }
-  }
-
-  int get() const { return reader_.get(); }
-
- private:
-  int number_;
-  Descriptor reader_;
-};
-
-// A file in memory that holds `data` and can no longer change. Empty with errno set when there is
-// no room.
-std::optional<Descriptor> sealed_file(const std::string& data) {
-  Descriptor file(::memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file) return std::nullopt;
-  std::string_view rest = data;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(file.get(), rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return std::nullopt;
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (::lseek(file.get(), 0, SEEK_SET) != 0 ||
-      ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
-    return std::nullopt;
-  return file;
 }
 
 // Throws DataError that names the user.
@@ -191,7 +127,7 @@ class Conversation {
   const std::function<bool()>& kill_now_;
   const Output& output_;
   OutputPipe out_{1}, err_{2};
-  std::unique_ptr<char[]> buffer_{new char[read_size]};
+  std::unique_ptr<char[]> buffer_{new char[output_read_size]};
   std::exception_ptr failure_;  // of the output function
   Descriptor stop_event_;
   std::optional<Clock::time_point> overdue_at_;  // then whoever has not answered never will
