@@ -40,6 +40,10 @@ struct Other {
             queue::Relock::done);
     return fresh;
   }
+  void renew() {
+    db::Transaction tx(session, db::autocommit);
+    REQUIRE(queue::renew(tx, id, 1h));
+  }
   void lose_session() {
     session.sever();
     test::wait_until(
@@ -86,12 +90,53 @@ TEST_SUITE("run::death [db]") {
     CHECK_FALSE(watcher.watch.has_suspects());
   }
 
-  TEST_CASE("a worker whose lease is over is dead, whatever else it shows") {
+  TEST_CASE("a worker whose lease is over and stays so is dead, whatever else it shows") {
     test::Database database;
     const Other other(database, "elsewhere", "/none", -1s);
     Watcher watcher(database);
 
+    const auto first_look = std::chrono::steady_clock::now();
+    CHECK(watcher.look().empty());
+    CHECK(watcher.watch.has_suspects());
+    Why why;
+    test::wait_until([&] { return !(why = watcher.look()).empty(); }, "the evidence");
+
+    CHECK(why == Why{"its lease is over"});
+    CHECK_FALSE(watcher.watch.has_suspects());
+    CHECK(std::chrono::steady_clock::now() - first_look >= run::renewal_patience);
+  }
+
+  TEST_CASE("whoever has watched a worker for long knows at the end of its lease that it is dead") {
+    test::Database database;
+    const Other other(database, "elsewhere", "/none", run::renewal_patience + 500ms);
+    Watcher watcher(database);
+    CHECK(watcher.look().empty());
+    CHECK_FALSE(watcher.watch.has_suspects());
+
+    test::wait_until(
+        [&] { return database.value("select lease_until < now() from workers") == "t"; },
+        "the end of the lease");
+
     CHECK(watcher.look() == Why{"its lease is over"});
+  }
+
+  TEST_CASE("a clock of the server that is set forward kills nobody who renews") {
+    test::Database database;
+    Other other(database, "elsewhere", "/none");
+    Watcher early(database), late(database);
+    CHECK(early.look().empty());
+
+    database.query("update workers set lease_until = lease_until - interval '1 day'");
+    for (auto* watcher : {&early, &late}) {
+      CHECK(watcher->look().empty());
+      CHECK(watcher->watch.has_suspects());
+    }
+    other.renew();
+
+    for (auto* watcher : {&early, &late}) {
+      CHECK(watcher->look().empty());
+      CHECK_FALSE(watcher->watch.has_suspects());
+    }
   }
 
   TEST_CASE("a worker of this host whose file is free is dead at once") {
