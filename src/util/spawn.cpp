@@ -205,8 +205,21 @@ std::string exec_message(const ProcessSpec& spec, int error) {
   return fmt::format("no such program: {} (PATH={})", program, path_of(spec.env));
 }
 
+// A new user's limit is looked at by execve(2).
+bool user_has_no_processes_left(const StartRequest& request, const Failure& failure) {
+  return request.identity && failure.error == EAGAIN &&
+         (failure.step == Step::user || failure.step == Step::exec);
+}
+
+ProcessEnd::Kind kind_of(int error) {
+  return is_shortage(error) ? ProcessEnd::Kind::no_resources : ProcessEnd::Kind::not_startable;
+}
+
 std::string message_of(const StartRequest& request, const Failure& failure) {
   const char* why = std::strerror(failure.error);
+  if (user_has_no_processes_left(request, failure))
+    return fmt::format("cannot run {}: user id {} has too many processes", request.spec.argv[0],
+                       request.identity->uid);
   switch (failure.step) {
     case Step::exec:
       return exec_message(request.spec, failure.error);
@@ -227,15 +240,19 @@ std::string message_of(const StartRequest& request, const Failure& failure) {
   return fmt::format("cannot start a session: {}", why);
 }
 
-ProcessEnd::Kind kind_of(int error) {
-  return is_shortage(error) ? ProcessEnd::Kind::no_resources : ProcessEnd::Kind::not_startable;
+// What only this command lacks must not keep others from being started.
+ProcessEnd::Kind kind_of(const StartRequest& request, const Failure& failure) {
+  const bool being_written = failure.step == Step::exec && failure.error == ETXTBSY;
+  if (being_written || user_has_no_processes_left(request, failure))
+    return ProcessEnd::Kind::not_now;
+  return kind_of(failure.error);
 }
 
 }  // namespace
 
 bool is_shortage(int error) {
   return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE ||
-         error == ENOBUFS || error == ENOSPC || error == ETOOMANYREFS || error == ETXTBSY;
+         error == ENOBUFS || error == ENOSPC || error == ETOOMANYREFS;
 }
 
 NotStarted not_started(int error) {
@@ -264,7 +281,7 @@ pid_t spawn(const StartRequest& request) {
 std::optional<NotStarted> failure_of_last_spawn(const StartRequest& request) {
   const auto* failure = shared_failure();
   if (!failure || failure->step == Step::none) return std::nullopt;
-  return NotStarted{kind_of(failure->error), message_of(request, *failure)};
+  return NotStarted{kind_of(request, *failure), message_of(request, *failure)};
 }
 
 }  // namespace schedctl

@@ -140,6 +140,37 @@ TEST_SUITE("e2e::hostile_handlers [db]") {
     CHECK(end_of(host, missing) == "failed|exit|127||pending");
   }
 
+  TEST_CASE(
+      "what cannot be started for the moment is tried again later, and keeps no other waiting") {
+    Host host("[retry]\nbase_delay = \"1h\"\n");
+    const auto program = host.folder.write("program", "#!/bin/sh\n");
+    REQUIRE(chmod(program.c_str(), 0700) == 0);
+    add_program(host, "written", program);
+    host.configure("[handler.crowded]\ntype = \"command\"\nargv = [\"true\"]\nuser = \"nobody\"\n");
+    host.handler("good", "exit 0");
+    const bool root = geteuid() == 0;  // only root can run a command as somebody else
+    ProcessOptions as_nobody;
+    if (root) as_nobody.user = 65534;
+    const auto one_is_too_many = test::start({"sleep", "60"}, as_nobody);
+    const auto written = host.enqueue("written"), crowded = host.enqueue("crowded"),
+               good = host.enqueue("good"), noop = host.enqueue("noop");
+
+    const auto end = host.shell("exec 9>>\"$P\"; [ $UID != 0 ] || ulimit -u 0; exec \"$S\" process",
+                                {"P=" + program});
+
+    CAPTURE(end.err);
+    CHECK(end.exit_code == 0);
+    for (const auto job : {good, noop}) CHECK(host.status(job) == "completed");
+    CHECK(end_of(host, written) == "failed|not_startable|||pending");
+    CHECK(end_of(host, crowded) ==
+          (root ? "failed|not_startable|||pending" : "failed|not_startable|||failed"));
+    const auto told = [&](job::JobId job) {
+      return host.database.value("select error_message from jobs where id = $1", {job});
+    };
+    CHECK(told(written) == "cannot run " + program + ": Text file busy");
+    if (root) CHECK(told(crowded).ends_with("has too many processes"));
+  }
+
   TEST_CASE("output without end is ended by the timeout, and costs little memory") {
     Host host(once);
     host.handler("lines", "exec yes", "timeout = \"1s\"");
