@@ -1,13 +1,11 @@
 // schedctl validate -- check the configuration file without a database.
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/programs.h"
 #include "util/text.h"
 
 namespace schedctl::cli {
@@ -15,43 +13,28 @@ namespace {
 
 constexpr const char* usual_path = "/usr/local/bin:/usr/bin:/bin";
 
-bool is_program(const std::string& path) {
-  struct stat status {};
-  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-         access(path.c_str(), X_OK) == 0;
+std::string inherited_path() {
+  const char* path = std::getenv("PATH");
+  return path != nullptr ? path : usual_path;
 }
 
-// PATH as the command will see it.
-std::string search_path(const config::CommandHandler& command) {
-  if (const auto own = command.env.find("PATH"); own != command.env.end()) return own->second;
-  const char* inherited = std::getenv("PATH");
-  return inherited != nullptr ? inherited : usual_path;
-}
-
-bool can_start(const config::CommandHandler& command) {
-  const std::string& program = command.argv[0];
-  const std::string cwd = command.cwd.empty() ? "/" : command.cwd;
-  if (program.starts_with('/')) return is_program(program);
-  if (program.find('/') != std::string::npos) return is_program(cwd + "/" + program);
-  const std::string path = search_path(command);
-  for (std::size_t begin = 0; begin <= path.size();) {
-    const auto end = std::min(path.find(':', begin), path.size());
-    if (is_program(path.substr(begin, end - begin) + "/" + program)) return true;
-    begin = end + 1;
-  }
-  return false;
-}
-
+// Throws ConfigError for a program that no run would start, because others may change it.
 std::vector<std::string> find_warnings(const config::Config& config) {
   std::vector<std::string> warnings;
   for (const auto& [name, handler] : config.handlers) {
     const auto* command = std::get_if<config::CommandHandler>(&handler.how);
-    if (command == nullptr || can_start(*command)) continue;
-    warnings.push_back(
-        fmt::format("{}:{}: handler {}: program {} is not found{}: install it or "
-                    "name its whole path",
-                    config.file, handler.line, name, command->argv[0],
-                    command->argv[0].find('/') == std::string::npos ? " in PATH" : ""));
+    if (command == nullptr) continue;
+    const auto program = find_program(*command, inherited_path());
+    if (!program) {
+      warnings.push_back(
+          fmt::format("{}:{}: handler {}: program {} is not found{}: install it or "
+                      "name its whole path",
+                      config.file, handler.line, name, command->argv[0],
+                      command->argv[0].find('/') == std::string::npos ? " in PATH" : ""));
+    } else if (const auto fault = program_fault(*command, *program); !fault.empty()) {
+      throw ConfigError(escape_control(fmt::format("{}:{}: handler {}: {}: {}", config.file,
+                                                   handler.line, name, *program, fault)));
+    }
   }
   return warnings;
 }
@@ -106,8 +89,8 @@ ExitCode print_json(Program& program) {
 ExitCode validate(Program& program) {
   if (program.json) return print_json(program);
   const auto& config = load(program);
-  for (const auto& warning : find_warnings(config))
-    program.print("warning: " + escape_control(warning) + "\n");
+  const auto warnings = find_warnings(config);
+  for (const auto& warning : warnings) program.print("warning: " + escape_control(warning) + "\n");
   const auto count = list_handlers(config).size();
   program.print(fmt::format("{}: ok, {} handler{}\n", escape_control(config.file), count,
                             count == 1 ? "" : "s"));

@@ -26,14 +26,26 @@ std::vector<std::string> known_keywords() {
   return known;
 }
 
+// What libpq quotes may be a password that stands where it does not belong, but for single
+// characters.
+std::string without_quotations(const std::string& text) {
+  auto open = text.find('"');
+  while (open != std::string::npos && text.find('"', open + 1) == open + 2)
+    open = text.find('"', open + 3);
+  if (open == std::string::npos) return text;
+  return text.substr(0, open) + "\"…" + text.substr(text.rfind('"'));
+}
+
 // libpq quotes the name it does not know: invalid URI query parameter: "schema".
 std::string explain(const std::string& libpq_message) {
   std::string text = libpq_message;
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   const auto open = text.find('"'), close = text.rfind('"');
-  if (text.find("parameter") == std::string::npos && text.find("option") == std::string::npos)
-    return text;
-  if (open == std::string::npos || close <= open) return text;
+  const bool is_name = text.starts_with("invalid URI query parameter") ||
+                       text.starts_with("invalid connection option");
+  if (!is_name || open == std::string::npos || close <= open)
+    return without_quotations(text) +
+           ": write postgresql://USER@HOST/DATABASE or host=HOST dbname=DATABASE";
   const auto name = text.substr(open + 1, close - open - 1);
   if (name == "schema")
     return "\"schema\" is not a parameter of PostgreSQL: remove it from the URL and set "
@@ -160,6 +172,11 @@ Keywords parse_url(const std::string& url, const std::string& origin) {
   Keywords keywords;
   for (const auto* option = options.get(); option->keyword; ++option)
     if (option->val) keywords.emplace_back(option->keyword, option->val);
+  for (const auto& port : split(get(keywords, "port", nullptr)))
+    if (port.find_first_not_of("0123456789") != std::string::npos)  // or part of a password
+      throw ConfigError(origin +
+                        ": the port is no number: write HOST:PORT, and / and @ of a password as "
+                        "%2F and %40");
   return keywords;
 }
 

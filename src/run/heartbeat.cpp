@@ -63,7 +63,7 @@ Heartbeat::Heartbeat(const config::Config& config, queue::Registration registrat
 void Heartbeat::go_on_watching(const DeathWatch& watch) {
   watch_ = watch;
   suspects_ = watch.has_suspects();
-  evidence_by_ = Clock::now() + second_look_after + 2 * look_interval;
+  evidence_by_ = watch.next_evidence().value_or(Clock::now()) + 2 * look_interval;
 }
 
 bool Heartbeat::awaits_evidence() const { return suspects_ && Clock::now() < evidence_by_; }

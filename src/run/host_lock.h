@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "util/private_file.h"
@@ -44,10 +45,10 @@ class Places {
 };
 
 // The lock that says on this host that a worker or one of its reapers lives. The file goes away
-// with a clean end.
+// with a clean end. Its name tells the installation that the worker belongs to.
 class WorkerLock {
  public:
-  explicit WorkerLock(const std::string& folder);
+  WorkerLock(const std::string& folder, std::string_view installation);
   ~WorkerLock();
   WorkerLock(const WorkerLock&) = delete;
   WorkerLock& operator=(const WorkerLock&) = delete;
@@ -66,8 +67,10 @@ enum class FileSign {
 };
 FileSign look_at_worker_lock(const std::string& path);
 
-// Removes the files of workers that are gone, but for the known ones, which are evidence: what is
-// left of those that were killed before they were registered, or rescued by another host.
-void remove_stale_worker_locks(const std::string& folder, const std::set<std::string>& known);
+// Removes the files of this installation's workers that are gone, but for the known ones, which are
+// evidence: what is left of those that were killed before they were registered, or rescued by
+// another host. Those of other installations may be evidence for them.
+void remove_stale_worker_locks(const std::string& folder, std::string_view installation,
+                               const std::set<std::string>& known);
 
 }  // namespace schedctl::run

@@ -49,13 +49,13 @@ bool any_due(const Backlog::Levels& levels, Time now) {
 }
 
 // The jobs of the dead are taken back all the same, so that they are due when the pause ends.
-ExitCode paused_tick(const queue::Pause& pause, bool suspects, db::Connection& connection,
-                     const config::Config& config) {
+ExitCode paused_tick(const queue::Pause& pause, const std::optional<DeathWatch>& watch,
+                     db::Connection& connection, const config::Config& config) {
   log::info("paused; nothing is claimed", {{"since", format_utc(pause.since)},
                                            {"until", pause.until ? format_utc(*pause.until) : ""},
                                            {"reason", pause.reason},
                                            {"by", pause.by}});
-  if (suspects) rescue_dead(connection, config);
+  if (watch) rescue_suspects(*watch, connection, config);
   return ExitCode::ok;
 }
 
@@ -76,11 +76,10 @@ ExitCode locked_tick(const config::Config& config, const TickOptions& options,
   Spool(config, seen.installation).replay(connection, config);
   std::optional<DeathWatch> watch;
   if (seen.has_workers) watch = rescue_pass(connection, config);
-  const bool suspects = watch && watch->has_suspects();
-  remove_stale_worker_locks(folder_of(config.process.lock_file),
+  remove_stale_worker_locks(folder_of(config.process.lock_file), seen.installation,
                             watch ? watch->lock_files() : std::set<std::string>());
 
-  if (seen.pause) return paused_tick(*seen.pause, suspects, connection, config);
+  if (seen.pause) return paused_tick(*seen.pause, watch, connection, config);
 
   const auto levels = [&] {
     db::Transaction tx(connection, db::autocommit);
@@ -88,8 +87,8 @@ ExitCode locked_tick(const config::Config& config, const TickOptions& options,
   };
   auto waiting = levels();
   const bool lingers = config.process.linger.count() > 0;  // then it works also when nothing is due
-  if (suspects && !lingers && !any_due(waiting, clock.now()) &&
-      rescue_dead(connection, config).rescued > 0)
+  if (watch && !lingers && !any_due(waiting, clock.now()) &&
+      rescue_suspects(*watch, connection, config).rescued > 0)
     waiting = levels();
   auto code = ExitCode::ok;
   const bool works = (lingers || any_due(waiting, clock.now())) && signals::count() == 0;

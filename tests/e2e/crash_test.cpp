@@ -7,6 +7,7 @@
 
 #include "db/transaction.h"
 #include "support/host.h"
+#include "util/text.h"
 
 using namespace schedctl;
 using namespace schedctl::test;
@@ -128,11 +129,32 @@ TEST_SUITE("e2e::crash [db]") {
   TEST_CASE("the file of a run that was killed before it was registered is cleared away") {
     Host host;
     host.tick();
-    const auto left = host.folder.write("state/worker-4711-0123abcd.lock", "");
+    const auto installation =
+        host.database.value("select value from settings where key = 'installation_id'");
+    const auto left = host.folder.write(
+        fmt::format("state/worker-{:016x}-4711-0123abcd.lock", fnv1a(installation)), "");
 
     host.tick();
 
     CHECK_FALSE(std::filesystem::exists(left));
+  }
+
+  TEST_CASE("two installations that share a folder leave each other the evidence of a death") {
+    Host one, other;
+    other.env.push_back("SCHEDCTL_STATE_DIR=" + (one.folder / "state"));
+    one.handler("witness", witness_of_many);
+    const auto job = one.enqueue("witness");
+    auto run = one.start_process();
+    const auto handler = pid_in(one, fmt::format("pid.{}", job));
+    kill_dead(run);
+    wait_until([&] { return !alive(handler); }, "the handler to end");
+
+    other.enqueue("noop");
+    other.tick();
+    CHECK(one.process().exit_code == 0);
+
+    CHECK(one.attempts(job) == "lost/worker_died completed");
+    CHECK(one.count("job_executions where error_message like '%its process is gone'") == 1);
   }
 
   TEST_CASE("a frozen run whose session is cut loses its handler before another run has its job") {

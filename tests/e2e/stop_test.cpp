@@ -178,6 +178,32 @@ TEST_SUITE("e2e::process [db]") {
     CHECK(host.lines(fmt::format("ran.{}", job)) == 1);
   }
 
+  TEST_CASE("log lines that the database does not take are kept too, and stored by the next run") {
+    Host host("[process]\nshutdown_grace = \"200ms\"\nshutdown_force = \"200ms\"\n");
+    host.handler("talks", "echo begun; echo ended >&2");
+    const auto job = host.enqueue("talks");
+    auto session = host.database.connect();
+    db::Transaction blocker(session);
+    blocker.exec_text("lock table job_logs in share mode");
+    auto run = host.start_process();
+    host.await(
+        "pg_locks where locktype = 'relation' and not granted and relation = "
+        "'job_logs'::regclass",
+        1);
+
+    run.kill(SIGTERM);
+    CHECK(run.wait().exit_code == 143);
+    blocker.commit();
+    CHECK(host.count("job_logs") == 0);
+    CHECK(host.process().exit_code == 0);
+
+    CHECK(host.attempts(job) == "completed");
+    CHECK(host.database.value("select string_agg(concat_ws(' ', level, message), ', ' order by id) "
+                              "from job_logs where job_execution_id = (select id from "
+                              "job_executions where job_queue_id = $1)",
+                              {job}) == "info begun, warn ended");
+  }
+
   TEST_CASE("a signal ends a run within its grace, and each handler by what it does meanwhile") {
     for (const auto& [signal, exit_code] : {std::pair(SIGTERM, 143), std::pair(SIGINT, 130)}) {
       CAPTURE(signal);
