@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "config/definition.h"
 #include "job/backoff.h"
 #include "util/clock.h"
 
@@ -100,6 +101,9 @@ struct Handler {
   std::variant<NoopHandler, CommandHandler, SqlHandler> how;
 };
 
+// How the jobs of a definition are retried: its own keys on top of its handler's.
+Retry retry_of(const Definition& definition, const Handler& handler);
+
 // One value and where it came from, for `config show` and its --origin.
 struct Setting {
   std::string key;     // "process.max_runtime"
@@ -117,6 +121,7 @@ struct Config {
   Retention retention;
   Log log;
   std::map<std::string, Handler> handlers;  // "noop" is always there
+  std::map<std::string, Definition> definitions;
   std::vector<Setting> settings;
 };
 

@@ -14,22 +14,14 @@ namespace {
 constexpr std::size_t longest_job_type = 200;
 constexpr const char* built_in = "noop";
 
-struct Place {
+struct Origin {
   const std::string& file;
   const std::string& folder;
 };
 
-// A key as TOML writes it.
-std::string key_text(const std::string& key) {
-  const bool bare = key.find_first_not_of(
-                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                        "0123456789_-") == std::string::npos;
-  return bare && !key.empty() ? key : quote(key);
-}
+std::string at(const Origin& place, int line) { return fmt::format("{}:{}", place.file, line); }
 
-std::string at(const Place& place, int line) { return fmt::format("{}:{}", place.file, line); }
-
-void check_name(const Entry& entry, const Place& place) {
+void check_name(const Entry& entry, const Origin& place) {
   try {
     read_name(Node{entry.key, entry.line, false}, longest_job_type);
   } catch (const Problem& problem) {
@@ -41,7 +33,7 @@ void check_name(const Entry& entry, const Place& place) {
 }
 
 std::size_t read_type(const Table& table, const Entry& entry, const std::string& path,
-                      const Place& place) {
+                      const Origin& place) {
   const auto found = std::ranges::find_if(table, [](const Entry& e) { return e.key == "type"; });
   if (found == table.end())
     fail(at(place, entry.node.line), path + ".type",
@@ -54,7 +46,7 @@ std::size_t read_type(const Table& table, const Entry& entry, const std::string&
 }
 
 // Gives the handler its type and returns the keys that go with it.
-std::vector<Key> choose_type(Handler& handler, std::size_t type, const Place& place) {
+std::vector<Key> choose_type(Handler& handler, std::size_t type, const Origin& place) {
   auto keys = common_keys(handler);
   std::vector<Key> own;
   if (handler_types[type] == "command")
@@ -65,7 +57,7 @@ std::vector<Key> choose_type(Handler& handler, std::size_t type, const Place& pl
 }
 
 void require(const Section& section, const char* key, const char* example, const Entry& entry,
-             const Place& place) {
+             const Origin& place) {
   if (section.was_set(key)) return;
   fail(at(place, entry.node.line), section.path(key),
        fmt::format("is missing: write e.g. {} = {}", key, example));
@@ -75,7 +67,7 @@ void inherit_origins(const Section& retry, Section& section) {
   for (const auto& key : retry.names()) section.set_origin(key, retry.origin(key));
 }
 
-void read_handler(const Entry& entry, const Place& place, const Section& retry, Config& config) {
+void read_handler(const Entry& entry, const Origin& place, const Section& retry, Config& config) {
   check_name(entry, place);
   const auto path = "handler." + key_text(entry.key);
   const Table& table = table_of(entry, place.file, path);
@@ -108,7 +100,7 @@ void read_handler(const Entry& entry, const Place& place, const Section& retry, 
 
 void read_handlers(const Table& root, const std::string& folder, const Section& retry,
                    Config& config) {
-  const Place place{config.file, folder};
+  const Origin place{config.file, folder};
   for (const auto& entry : root) {
     if (entry.key != "handler") continue;
     for (const auto& handler : table_of(entry, config.file, "handler"))

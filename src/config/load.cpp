@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "config/config.h"
+#include "config/definitions.h"
 #include "config/document.h"
 #include "config/environment.h"
 #include "config/handlers.h"
@@ -95,6 +96,7 @@ Config load(const Overrides& overrides) {
 
   sections.append_settings(config.settings);
   read_handlers(root, folder, retry, config);
+  read_definitions(root, config);
   return config;
 }
 

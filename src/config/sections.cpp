@@ -20,7 +20,7 @@ Sections::Sections(Config& config, const std::string& folder) {
 
 void Sections::read(const Table& root, const std::string& file) {
   for (const auto& entry : root)
-    if (entry.key != "handler") read_section(entry, file);
+    if (entry.key != "handler" && entry.key != "job") read_section(entry, file);
 }
 
 Section* Sections::find(std::string_view name) {
@@ -54,6 +54,7 @@ std::string Sections::explain_unknown_section(const std::string& name) const {
     names.push_back(candidate);
   }
   names.emplace_back("handler");
+  names.emplace_back("job");
   return "unknown section" + hint(name, names);
 }
 

@@ -14,7 +14,7 @@ class Sections {
   // `folder` is where relative paths of the file start. `config` must outlive this.
   Sections(Config& config, const std::string& folder);
 
-  // Reads the root table of a file; [handler] is left to read_handlers. Throws ConfigError.
+  // Reads the root table of a file; [handler] and [job] are left to others. Throws ConfigError.
   void read(const Table& root, const std::string& file);
   Section* find(std::string_view name);  // null when there is none
   void append_settings(std::vector<Setting>& settings) const;
