@@ -7,6 +7,7 @@
 #include "config/definition_keys.h"
 #include "config/handler_keys.h"
 #include "config/keys.h"
+#include "config/retry_text.h"
 #include "config/sections.h"
 
 namespace schedctl::config {
@@ -105,15 +106,8 @@ const Place& Definition::place_of(std::string_view key) const {
 
 Retry retry_of(const Definition& definition, const Handler& handler) {
   Retry retry = handler.retry;
-  const auto& overrides = definition.retry;
-  retry.max_retries = overrides.max_retries.value_or(retry.max_retries);
-  retry.backoff.base_delay = overrides.base_delay.value_or(retry.backoff.base_delay);
-  retry.backoff.multiplier = overrides.multiplier.value_or(retry.backoff.multiplier);
-  retry.backoff.max_delay = overrides.max_delay.value_or(retry.backoff.max_delay);
-  if (overrides.backoff) {
-    retry.backoff.kind = *overrides.backoff;
-    retry.backoff.delays = overrides.delays;
-  }
+  retry.max_retries = definition.retry.max_retries.value_or(retry.max_retries);
+  retry.backoff = with_overrides(std::move(retry.backoff), definition.retry);
   return retry;
 }
 
