@@ -48,9 +48,9 @@ std::vector<std::string> find_warnings(const config::Config& config) {
     const auto* command = std::get_if<config::CommandHandler>(&handler.how);
     if (command == nullptr || can_start(*command)) continue;
     warnings.push_back(
-        fmt::format("{}:{}: handler {}: program {} is not found{}: install it or "
+        fmt::format("{}: handler {}: program {} is not found{}: install it or "
                     "name its whole path",
-                    config.file, handler.line, name, command->argv[0],
+                    handler.place.text(), name, command->argv[0],
                     command->argv[0].find('/') == std::string::npos ? " in PATH" : ""));
   }
   return warnings;
@@ -61,7 +61,7 @@ nlohmann::ordered_json list_handlers(const config::Config& config) {
   constexpr const char* types[] = {"noop", "command", "sql"};
   auto list = nlohmann::ordered_json::array();
   for (const auto& [name, handler] : config.handlers)
-    if (handler.line != 0) list.push_back({{"name", name}, {"type", types[handler.how.index()]}});
+    if (handler.place.file) list.push_back({{"name", name}, {"type", types[handler.how.index()]}});
   return list;
 }
 

@@ -129,12 +129,12 @@ void read_cron(const Node& node, Definition& definition) {
     return;
   }
   auto& fields = schedule.cron_table.emplace();
-  for (const auto& [name, line, value] : *table) {
+  for (const auto& [name, place, value] : *table) {
     const auto* number = std::get_if<std::int64_t>(&value.value);
     if (!number && !std::holds_alternative<std::string>(value.value))
       throw Problem{fmt::format("{} of {} has the wrong type: write a number or e.g. \"8,20\"",
                                 describe(value), quote(name)),
-                    line};
+                    place.line};
     fields.emplace_back(name, number ? std::to_string(*number) : read_string(value));
   }
 }

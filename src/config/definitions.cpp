@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "config/definition_keys.h"
+#include "config/dependencies.h"
 #include "config/handler_keys.h"
 #include "config/keys.h"
 #include "config/retry_text.h"
@@ -30,20 +31,18 @@ std::string explain_unknown(const std::string& key) {
 }
 
 void read_key(const Entry& entry, Definition& definition) {
-  const Place place{definition.place.file, entry.line};
   const auto keys = definition_keys();
   const auto key = std::ranges::find(keys, entry.key, &DefinitionKey::name);
   const auto path = [&] {
     return fmt::format("job.{}.{}", key_text(definition.name), key_text(entry.key));
   };
-  if (key == keys.end()) fail(place.text(), path(), explain_unknown(entry.key));
+  if (key == keys.end()) fail(entry.place.text(), path(), explain_unknown(entry.key));
   try {
     key->read(entry.node, definition);
   } catch (const Problem& problem) {
-    const int line = problem.line != 0 ? problem.line : entry.line;
-    fail(Place{place.file, line}.text(), path(), problem.text);
+    fail(problem.place_in(entry).text(), path(), problem.text);
   }
-  definition.places.emplace_back(key->name, place);
+  definition.places.emplace_back(key->name, entry.place);
 }
 
 void check_complete(const Definition& definition) {
@@ -79,17 +78,18 @@ void check_handler(const Definition& definition, const Config& config) {
     fail_at(definition, definition.retry.backoff ? "backoff" : "max_delay", fault);
 }
 
-void read_definition(const Entry& entry, const std::shared_ptr<const std::string>& file,
-                     Config& config) {
+void read_definition(const Entry& entry, Config& config) {
   try {
-    read_name(Node{entry.key, entry.line, false}, longest_name);
+    read_name(Node{entry.key, entry.place.line, false}, longest_name);
   } catch (const Problem& problem) {
-    fail(Place{file, entry.line}.text(), "job", problem.text);
+    fail(entry.place.text(), "job", problem.text);
   }
-  const auto& table = table_of(entry, *file, "job." + key_text(entry.key));
-  auto& definition = config.definitions[entry.key];
+  const auto& table = table_of(entry, "job." + key_text(entry.key));
+  // Mostly in the order of their names.
+  auto& definition =
+      config.definitions.emplace_hint(config.definitions.end(), entry.key, Definition{})->second;
   definition.name = entry.key;
-  definition.place = {file, entry.node.line};
+  definition.place = {entry.place.file, entry.node.line};
   definition.places.reserve(table.size());
   for (const auto& key : table) read_key(key, definition);
   check_complete(definition);
@@ -112,12 +112,24 @@ Retry retry_of(const Definition& definition, const Handler& handler) {
 }
 
 void read_definitions(const Table& root, Config& config) {
-  const auto file = std::make_shared<const std::string>(config.file);
   for (const auto& entry : root) {
     if (entry.key != "job") continue;
-    for (const auto& definition : table_of(entry, config.file, "job"))
-      read_definition(definition, file, config);
+    for (const auto& definition : table_of(entry, "job")) read_definition(definition, config);
   }
+  check_dependencies(config.definitions);
+}
+
+std::vector<Setting> settings_of(const Definition& definition) {
+  std::vector<Setting> settings;
+  const auto path = fmt::format("job.{}.", key_text(definition.name));
+  for (const auto& [name, read, show] : definition_keys()) {
+    auto value = show(definition);
+    if (value.empty()) continue;
+    const auto& place = definition.place_of(name);
+    settings.push_back({path + std::string(name), std::move(value),
+                        &place == &definition.place ? "default" : place.text()});
+  }
+  return settings;
 }
 
 }  // namespace schedctl::config

@@ -23,9 +23,9 @@ void append_text(std::string& json, const std::string& text, int line) {
 void append_table(std::string& json, const Table& table) {
   char separator = '{';
   if (table.empty()) json += separator;
-  for (const auto& [key, line, value] : table) {
+  for (const auto& [key, place, value] : table) {
     json += std::exchange(separator, ',');
-    append_text(json, key, line);
+    append_text(json, key, place.line);
     json += ':';
     append(json, value);
   }

@@ -17,6 +17,10 @@ namespace schedctl::config {
 struct Problem {
   std::string text;
   int line = 0;  // of the part that is wrong; 0: that of the whole value
+
+  Place place_in(const Entry& entry) const {
+    return {entry.place.file, line != 0 ? line : entry.place.line};
+  }
 };
 
 // A value as it would stand in the file, cut when long; for messages.

@@ -38,14 +38,44 @@ std::string_view key_in(std::string_view error) {
                std::string(error.substr(error[rest] == ' ' ? rest + 1 : rest)));
 }
 
-}  // namespace
+// The names of neighbours differ in few letters, so each bit of the hash has to depend on all of
+// them. Sources: FNV-1a; the finalizer of MurmurHash3.
+std::uint64_t hash(std::string_view text) {
+  std::uint64_t h = 0xCBF29CE484222325U;
+  for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
+  h = (h ^ (h >> 33)) * 0xFF51AFD7ED558CCDU;
+  h = (h ^ (h >> 33)) * 0xC4CEB9FE1A85EC53U;
+  return h ^ (h >> 33);
+}
 
-Schedule read_schedule(const config::Definition& definition, Zones& zones) {
+Schedule read(Written written, const config::Definition& definition, Zones& zones) {
   try {
-    return read_schedule(written_of(definition), zones);
+    return read_schedule(written, zones);
   } catch (const DataError& error) {
     fail(definition, error.what());
   }
+}
+
+}  // namespace
+
+Schedule read_schedule(const config::Definition& definition, Zones& zones) {
+  return read(written_of(definition), definition, zones);
+}
+
+void check_schedules(const std::map<std::string, config::Definition>& definitions) {
+  Zones zones;
+  for (const auto& [name, definition] : definitions) {
+    if (!definition.has_schedule()) continue;
+    auto written = written_of(definition);
+    written.timezone = "UTC";
+    read(std::move(written), definition, zones);
+  }
+}
+
+Duration delay_of(const config::Definition& definition) {
+  const auto span = static_cast<std::uint64_t>(definition.jitter.count());
+  if (span == 0) return Duration(0);
+  return Duration(static_cast<Duration::rep>(hash(definition.name) % span));
 }
 
 }  // namespace schedctl::schedule
