@@ -72,10 +72,14 @@ void check_schedules(const std::map<std::string, config::Definition>& definition
   }
 }
 
-Duration delay_of(const config::Definition& definition) {
-  const auto span = static_cast<std::uint64_t>(definition.jitter.count());
+Duration delay_of(std::string_view name, Duration jitter) {
+  const auto span = static_cast<std::uint64_t>(jitter.count());
   if (span == 0) return Duration(0);
-  return Duration(static_cast<Duration::rep>(hash(definition.name) % span));
+  return Duration(static_cast<Duration::rep>(hash(name) % span));
+}
+
+Duration delay_of(const config::Definition& definition) {
+  return delay_of(definition.name, definition.jitter);
 }
 
 }  // namespace schedctl::schedule

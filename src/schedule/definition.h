@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "config/definition.h"
 #include "schedule/schedule.h"
@@ -20,5 +21,6 @@ void check_schedules(const std::map<std::string, config::Definition>& definition
 // How much later than its slots its jobs are due: from 0 to below `jitter`, the same for each slot,
 // on each host and in each version. The slot stays where it is.
 Duration delay_of(const config::Definition& definition);
+Duration delay_of(std::string_view name, Duration jitter);
 
 }  // namespace schedctl::schedule

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <array>
 
-#include "util/digest.h"
-
 namespace schedctl::schedule {
 namespace {
 
@@ -131,12 +129,6 @@ Verdict decide(const Schedule& schedule, const Policies& policies, const DueSlot
   for (const auto& gap : verdict.gaps)
     verdict.last = std::max(verdict.last.value_or(gap.slots.last), gap.slots.last);
   return verdict;
-}
-
-Duration delay_of(const std::string& name, Duration jitter) {
-  if (jitter.count() <= 0) return Duration(0);
-  const auto spread = static_cast<std::uint64_t>(jitter.count());
-  return Duration(static_cast<Duration::rep>(Digest().add(name).value() % spread));
 }
 
 }  // namespace schedctl::schedule

@@ -57,8 +57,4 @@ struct Verdict {
 // Each slot that is due is one of the runs or in one of the gaps.
 Verdict decide(const Schedule& schedule, const Policies& policies, const DueSlots& due);
 
-// So much later than its slot a job is due: spread over policies.jitter by the name, always the
-// same for one name.
-Duration delay_of(const std::string& name, Duration jitter);
-
 }  // namespace schedctl::schedule

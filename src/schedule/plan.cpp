@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "schedule/definition.h"
 #include "schedule/dependencies.h"
 #include "sql/schedule.h"
 #include "util/error.h"

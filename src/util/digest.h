@@ -1,5 +1,5 @@
 // Digest: a number that stands for texts, the same on every host and in every version. To notice
-// changes and to spread names evenly, not against those who look for collisions.
+// changes, not against those who look for collisions.
 // Source: Fowler, Noll, Vo, "FNV-1a", 64 bits; finished as in splitmix64.
 #pragma once
 

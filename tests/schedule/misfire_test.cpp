@@ -147,19 +147,6 @@ TEST_SUITE("schedule::misfire") {
     CHECK(describe({one, Reason::dependency, {}, "dependency backup is not over"}) ==
           "1 slot, 2026-03-10T02:00:00Z: dependency backup is not over");
   }
-
-  TEST_CASE("jitter spreads names over its whole length and never moves one") {
-    CHECK(delay_of("news", 0s) == 0s);
-    CHECK(delay_of("news", 30s) == delay_of("news", 30s));
-    std::vector<int> quarters(4);
-    for (int i = 0; i < 400; ++i) {
-      const auto delay = delay_of("job-" + std::to_string(i), 60s);
-      REQUIRE(delay >= 0s);
-      REQUIRE(delay < 60s);
-      ++quarters[static_cast<std::size_t>(delay / 15s)];
-    }
-    for (const int quarter : quarters) CHECK(quarter > 60);
-  }
 }
 
 }  // namespace schedctl::schedule
