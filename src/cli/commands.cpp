@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "cli/run.h"
+#include "schedule/definition.h"
 #include "util/text.h"
 
 namespace schedctl::cli {
@@ -107,7 +108,11 @@ int usage_error(const CLI::ParseError& error, int argc, char** argv) {
 }  // namespace
 
 const config::Config& Program::config() {
-  if (!config_) config_ = config::load(overrides);
+  if (!config_) {
+    auto loaded = config::load(overrides);
+    schedule::check_schedules(loaded.definitions);
+    config_ = std::move(loaded);
+  }
   return *config_;
 }
 

@@ -1,6 +1,8 @@
 // schedctl config show -- every value in effect and where it came from.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -14,20 +16,34 @@ struct Options {
   bool origin = false;
 };
 
+nlohmann::ordered_json profile_of(const config::Config& config) {
+  return config.profile.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(config.profile);
+}
+
+std::vector<config::Setting> all_settings(const config::Config& config) {
+  auto settings = config.settings;
+  for (const auto& [name, definition] : config.definitions)
+    std::ranges::move(config::settings_of(definition), std::back_inserter(settings));
+  return settings;
+}
+
 ExitCode show(const Options& options, Program& program) {
   const auto& config = program.config();
   if (program.json) {
     auto settings = nlohmann::ordered_json::array();
-    for (const auto& [key, value, origin] : config.settings)
+    for (const auto& [key, value, origin] : all_settings(config))
       settings.push_back({{"key", key}, {"value", value}, {"origin", origin}});
-    const nlohmann::ordered_json answer = {
-        {"schema_version", 1}, {"file", config.file}, {"settings", std::move(settings)}};
+    const nlohmann::ordered_json answer = {{"schema_version", 1},
+                                           {"file", config.file},
+                                           {"files", config.files},
+                                           {"profile", profile_of(config)},
+                                           {"settings", std::move(settings)}};
     // The name of a file may hold any bytes, which JSON cannot.
     using Handling = nlohmann::ordered_json::error_handler_t;
     program.print(answer.dump(-1, ' ', false, Handling::replace) + "\n");
     return ExitCode::ok;
   }
-  for (const auto& [key, value, origin] : config.settings) {
+  for (const auto& [key, value, origin] : all_settings(config)) {
     const auto line = fmt::format("{} = {}{}", key, value, options.origin ? "  # " + origin : "");
     program.print(escape_control(line) + "\n");
   }

@@ -27,13 +27,13 @@ std::vector<std::string> find_warnings(const config::Config& config) {
     const auto program = find_program(*command, inherited_path());
     if (!program) {
       warnings.push_back(
-          fmt::format("{}:{}: handler {}: program {} is not found{}: install it or "
+          fmt::format("{}: handler {}: program {} is not found{}: install it or "
                       "name its whole path",
-                      config.file, handler.line, name, command->argv[0],
+                      handler.place.text(), name, command->argv[0],
                       command->argv[0].find('/') == std::string::npos ? " in PATH" : ""));
     } else if (const auto fault = program_fault(*command, *program); !fault.empty()) {
-      throw ConfigError(escape_control(fmt::format("{}:{}: handler {}: {}: {}", config.file,
-                                                   handler.line, name, *program, fault)));
+      throw ConfigError(escape_control(
+          fmt::format("{}: handler {}: {}: {}", handler.place.text(), name, *program, fault)));
     }
   }
   return warnings;
@@ -44,7 +44,7 @@ nlohmann::ordered_json list_handlers(const config::Config& config) {
   constexpr const char* types[] = {"noop", "command", "sql"};
   auto list = nlohmann::ordered_json::array();
   for (const auto& [name, handler] : config.handlers)
-    if (handler.line != 0) list.push_back({{"name", name}, {"type", types[handler.how.index()]}});
+    if (handler.place.file) list.push_back({{"name", name}, {"type", types[handler.how.index()]}});
   return list;
 }
 

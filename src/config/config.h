@@ -1,5 +1,5 @@
-// Config: everything a run is told, read once from file, environment and flags into one value.
-// Order: built-in < file < environment < flags. DESIGN section 5.
+// Config: everything a run is told, read once from files, environment and flags into one value.
+// Order: built-in < file and conf.d < profile < environment < flags. DESIGN section 5.
 #pragma once
 
 #include <map>
@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "config/definition.h"
 #include "job/backoff.h"
 #include "util/clock.h"
 
@@ -92,13 +93,16 @@ struct NoopHandler {};
 
 struct Handler {
   std::string name;  // the job type
-  int line = 0;      // in the file, for messages
+  Place place;       // of its table; without a file: built in
   std::string description;
   Retry retry;                      // [retry] with this handler's own keys on top
   std::optional<Duration> timeout;  // null: no limit
   std::optional<int> concurrency_limit;
   std::variant<NoopHandler, CommandHandler, SqlHandler> how;
 };
+
+// How the jobs of a definition are retried: its own keys on top of its handler's.
+Retry retry_of(const Definition& definition, const Handler& handler);
 
 // One value and where it came from, for `config show` and its --origin.
 struct Setting {
@@ -109,7 +113,10 @@ struct Setting {
 };
 
 struct Config {
-  std::string file;  // absolute path of what was read; empty: none was found
+  std::string file;                   // absolute path of what was read; empty: none was found
+  std::vector<std::string> files;     // that one, then conf.d/*.toml beside it
+  std::vector<std::string> profiles;  // names of the [profile.NAME] tables
+  std::string profile;                // the one in effect; empty: none
   Database database;
   Process process;
   Retry retry;
@@ -117,12 +124,18 @@ struct Config {
   Retention retention;
   Log log;
   std::map<std::string, Handler> handlers;  // "noop" is always there
-  std::vector<Setting> settings;
+  std::map<std::string, Definition> definitions;
+  std::vector<Setting> settings;  // of all but the definitions, see settings_of
 };
+
+// The values of a definition in the order of their keys. Made when asked for: ten thousand
+// definitions would else cost each run more than the reading of the file.
+std::vector<Setting> settings_of(const Definition& definition);
 
 // What the command line says; empty fields say nothing.
 struct Overrides {
   std::optional<std::string> config_file;  // --config
+  std::optional<std::string> profile;      // instead of SCHEDCTL_PROFILE; no flag sets it
   std::optional<std::string> log_level;    // --log-level
   std::optional<std::string> lock_file;    // --lock-file
   std::optional<std::string> max_runtime;  // --max-runtime

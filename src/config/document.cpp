@@ -32,20 +32,22 @@ void check_depth(std::string_view text, const std::string& file) {
 
 int line_of(const toml::source_region& source) { return static_cast<int>(source.begin.line); }
 
-Node convert(const toml::node& source);
+using File = std::shared_ptr<const std::string>;
 
-Table convert_table(const toml::table& source) {
+Node convert(const toml::node& source, const File& file);
+
+Table convert_table(const toml::table& source, const File& file) {
   Table table;
   table.reserve(source.size());
   for (const auto& [key, value] : source)
-    table.push_back({std::string(key.str()), line_of(key.source()), convert(value)});
+    table.push_back({std::string(key.str()), {file, line_of(key.source())}, convert(value, file)});
   return table;
 }
 
-Array convert_array(const toml::array& source) {
+Array convert_array(const toml::array& source, const File& file) {
   Array array;
   array.reserve(source.size());
-  for (const auto& element : source) array.push_back(convert(element));
+  for (const auto& element : source) array.push_back(convert(element, file));
   return array;
 }
 
@@ -56,10 +58,10 @@ Moment moment(const Value& value) {
   return {text.str()};
 }
 
-Node convert(const toml::node& source) {
+Node convert(const toml::node& source, const File& file) {
   const int line = line_of(source.source());
-  if (const auto* table = source.as_table()) return {convert_table(*table), line, false};
-  if (const auto* array = source.as_array()) return {convert_array(*array), line, false};
+  if (const auto* table = source.as_table()) return {convert_table(*table, file), line, false};
+  if (const auto* array = source.as_array()) return {convert_array(*array, file), line, false};
   if (const auto* text = source.as_string()) return {text->get(), line, false};
   if (const auto* number = source.as_integer())
     return {number->get(), line, number->flags() == toml::value_flags::format_as_octal};
@@ -82,7 +84,7 @@ std::string explain(const toml::parse_error& error) {
 Table parse_document(std::string_view text, const std::string& file) {
   check_depth(text, file);
   try {
-    return convert_table(toml::parse(text));
+    return convert_table(toml::parse(text), std::make_shared<const std::string>(file));
   } catch (const toml::parse_error& error) {
     fail(file, error.source().begin.line, explain(error));
   }

@@ -1,5 +1,5 @@
-// Document: a parsed TOML file, each key and value with its line. It keeps the TOML library out of
-// all other files.
+// Document: a parsed TOML file, each key with its place and each value with its line. It keeps the
+// TOML library out of all other files.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,8 @@
 #include <string_view>
 #include <variant>
 #include <vector>
+
+#include "config/place.h"
 
 namespace schedctl::config {
 
@@ -27,11 +29,11 @@ struct Node {
 
 struct Entry {
   std::string key;
-  int line = 0;
-  Node node;
+  Place place;
+  Node node;  // in the same file
 };
 
-// The root table. `file` names the place in errors. Throws ConfigError.
+// The root table of the file whose absolute path is given. Throws ConfigError.
 Table parse_document(std::string_view text, const std::string& file);
 
 }  // namespace schedctl::config

@@ -48,8 +48,8 @@ void check_variable(const std::string& name, int line) {
 
 void read_env(CommandHandler& command, const Node& node) {
   if (const auto* table = std::get_if<Table>(&node.value)) {
-    for (const auto& [key, line, value] : *table) {
-      check_variable(key, line);
+    for (const auto& [key, place, value] : *table) {
+      check_variable(key, place.line);
       command.env[key] = read_string(value);
     }
     return;

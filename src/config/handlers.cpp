@@ -14,60 +14,48 @@ namespace {
 constexpr std::size_t longest_job_type = 200;
 constexpr const char* built_in = "noop";
 
-struct Place {
-  const std::string& file;
-  const std::string& folder;
-};
-
-// A key as TOML writes it.
-std::string key_text(const std::string& key) {
-  const bool bare = key.find_first_not_of(
-                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                        "0123456789_-") == std::string::npos;
-  return bare && !key.empty() ? key : quote(key);
+// Where the table itself begins, for what is missing in it.
+std::string table_place(const Entry& entry) {
+  return Place{entry.place.file, entry.node.line}.text();
 }
 
-std::string at(const Place& place, int line) { return fmt::format("{}:{}", place.file, line); }
-
-void check_name(const Entry& entry, const Place& place) {
+void check_name(const Entry& entry) {
   try {
-    read_name(Node{entry.key, entry.line, false}, longest_job_type);
+    read_name(Node{entry.key, entry.place.line, false}, longest_job_type);
   } catch (const Problem& problem) {
-    fail(at(place, entry.line), "handler", problem.text);
+    fail(entry.place.text(), "handler", problem.text);
   }
   if (entry.key == built_in)
-    fail(at(place, entry.line), "handler.noop",
+    fail(entry.place.text(), "handler.noop",
          "the job type noop is built in: choose another name with type = \"noop\"");
 }
 
-std::size_t read_type(const Table& table, const Entry& entry, const std::string& path,
-                      const Place& place) {
+std::size_t read_type(const Table& table, const Entry& entry, const std::string& path) {
   const auto found = std::ranges::find_if(table, [](const Entry& e) { return e.key == "type"; });
   if (found == table.end())
-    fail(at(place, entry.node.line), path + ".type",
+    fail(table_place(entry), path + ".type",
          "is missing: write type = \"command\", \"sql\" or \"noop\"");
   try {
     return read_choice(found->node, handler_types);
   } catch (const Problem& problem) {
-    fail(at(place, found->line), path + ".type", problem.text);
+    fail(found->place.text(), path + ".type", problem.text);
   }
 }
 
 // Gives the handler its type and returns the keys that go with it.
-std::vector<Key> choose_type(Handler& handler, std::size_t type, const Place& place) {
+std::vector<Key> choose_type(Handler& handler, std::size_t type, const std::string& folder) {
   auto keys = common_keys(handler);
   std::vector<Key> own;
   if (handler_types[type] == "command")
-    own = command_keys(handler.how.emplace<CommandHandler>(), place.folder);
+    own = command_keys(handler.how.emplace<CommandHandler>(), folder);
   if (handler_types[type] == "sql") own = sql_keys(handler.how.emplace<SqlHandler>());
   std::ranges::move(own, std::back_inserter(keys));
   return keys;
 }
 
-void require(const Section& section, const char* key, const char* example, const Entry& entry,
-             const Place& place) {
+void require(const Section& section, const char* key, const char* example, const Entry& entry) {
   if (section.was_set(key)) return;
-  fail(at(place, entry.node.line), section.path(key),
+  fail(table_place(entry), section.path(key),
        fmt::format("is missing: write e.g. {} = {}", key, example));
 }
 
@@ -75,19 +63,20 @@ void inherit_origins(const Section& retry, Section& section) {
   for (const auto& key : retry.names()) section.set_origin(key, retry.origin(key));
 }
 
-void read_handler(const Entry& entry, const Place& place, const Section& retry, Config& config) {
-  check_name(entry, place);
+void read_handler(const Entry& entry, const std::string& folder, const Section& retry,
+                  Config& config) {
+  check_name(entry);
   const auto path = "handler." + key_text(entry.key);
-  const Table& table = table_of(entry, place.file, path);
-  const auto type = read_type(table, entry, path, place);
+  const Table& table = table_of(entry, path);
+  const auto type = read_type(table, entry, path);
 
   Handler& handler = config.handlers[entry.key];
   handler.name = entry.key;
-  handler.line = entry.node.line;
+  handler.place = {entry.place.file, entry.node.line};
   handler.retry = config.retry;
-  Section section(path, choose_type(handler, type, place));
+  Section section(path, choose_type(handler, type, folder));
   inherit_origins(retry, section);
-  section.read(table, place.file, [&](const std::string& key) {
+  section.read(table, [&](const std::string& key) {
     const auto other = type_with_key(key);
     if (other.empty()) return "unknown key" + hint(key, section.names());
     return fmt::format("is a key of type {}, this handler has type {}: remove it", quote(other),
@@ -95,10 +84,10 @@ void read_handler(const Entry& entry, const Place& place, const Section& retry, 
   });
 
   if (auto* command = std::get_if<CommandHandler>(&handler.how)) {
-    require(section, "argv", "[\"/usr/bin/true\"]", entry, place);
+    require(section, "argv", "[\"/usr/bin/true\"]", entry);
     settle_exit_codes(*command, section);
   } else if (std::holds_alternative<SqlHandler>(handler.how)) {
-    require(section, "statement", "\"SELECT app.rollup($1::jsonb)\"", entry, place);
+    require(section, "statement", "\"SELECT app.rollup($1::jsonb)\"", entry);
   }
   check_delays(handler.retry, section);
   section.append_settings(config.settings);
@@ -108,11 +97,10 @@ void read_handler(const Entry& entry, const Place& place, const Section& retry, 
 
 void read_handlers(const Table& root, const std::string& folder, const Section& retry,
                    Config& config) {
-  const Place place{config.file, folder};
   for (const auto& entry : root) {
     if (entry.key != "handler") continue;
-    for (const auto& handler : table_of(entry, config.file, "handler"))
-      read_handler(handler, place, retry, config);
+    for (const auto& handler : table_of(entry, "handler"))
+      read_handler(handler, folder, retry, config);
   }
   Handler& noop = config.handlers[built_in];
   noop.name = built_in;

@@ -55,19 +55,8 @@ Key console_key(Log::Console& field) {
 const std::vector<std::string> backoff_names = {"exponential", "fixed", "linear"};
 
 Key backoff_key(job::Backoff& field) {
-  const auto read = [&field](const Node& node) {
-    if (std::holds_alternative<Array>(node.value)) {
-      field.delays = read_durations(node);
-      field.kind = job::Backoff::Kind::list;
-    } else {
-      field.kind = static_cast<job::Backoff::Kind>(read_choice(node, backoff_names));
-      field.delays.clear();
-    }
-  };
-  return {"backoff", read, [&field] {
-            if (field.kind == job::Backoff::Kind::list) return show(field.delays);
-            return quote(backoff_names[static_cast<std::size_t>(field.kind)]);
-          }};
+  return {"backoff", [&field](const Node& node) { read_backoff(node, field); },
+          [&field] { return show_backoff(field); }};
 }
 
 }  // namespace
@@ -123,6 +112,21 @@ std::vector<Key> log_keys(Log& log, const std::string& folder) {
           choice_key("format", log.format, {"text", "json", "logfmt"})};
 }
 
+void read_backoff(const Node& node, job::Backoff& backoff) {
+  if (std::holds_alternative<Array>(node.value)) {
+    backoff.delays = read_durations(node);
+    backoff.kind = job::Backoff::Kind::list;
+  } else {
+    backoff.kind = static_cast<job::Backoff::Kind>(read_choice(node, backoff_names));
+    backoff.delays.clear();
+  }
+}
+
+std::string show_backoff(const job::Backoff& backoff) {
+  if (backoff.kind == job::Backoff::Kind::list) return show(backoff.delays);
+  return quote(backoff_names[static_cast<std::size_t>(backoff.kind)]);
+}
+
 Key path_key(std::string name, std::string& field, const std::string& folder) {
   const auto read = [&field, folder](const Node& node) {
     const auto text = read_string(node);
@@ -132,13 +136,16 @@ Key path_key(std::string name, std::string& field, const std::string& folder) {
 }
 
 void check_delays(const Retry& retry, const Section& section) {
-  if (retry.backoff.kind != job::Backoff::Kind::list) return;
-  const Duration longest = std::ranges::max(retry.backoff.delays);
-  if (longest <= retry.backoff.max_delay) return;
-  fail(section.origin("backoff"), section.path("backoff"),
-       fmt::format("{} is longer than max_delay {}: raise max_delay",
-                   quote(format_duration(longest)),
-                   quote(format_duration(retry.backoff.max_delay))));
+  if (const auto fault = fault_of_delays(retry.backoff); !fault.empty())
+    fail(section.origin("backoff"), section.path("backoff"), fault);
+}
+
+std::string fault_of_delays(const job::Backoff& backoff) {
+  if (backoff.kind != job::Backoff::Kind::list) return "";
+  const Duration longest = std::ranges::max(backoff.delays);
+  if (longest <= backoff.max_delay) return "";
+  return fmt::format("{} is longer than max_delay {}: raise max_delay",
+                     quote(format_duration(longest)), quote(format_duration(backoff.max_delay)));
 }
 
 }  // namespace schedctl::config

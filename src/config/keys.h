@@ -22,8 +22,14 @@ std::vector<Key> log_keys(Log& log, const std::string& folder);
 // The field keeps an absolute path, or nothing when the text is empty.
 Key path_key(std::string name, std::string& field, const std::string& folder);
 
+// backoff = "fixed", or a list of delays. Throws Problem.
+void read_backoff(const Node& node, job::Backoff& backoff);
+std::string show_backoff(const job::Backoff& backoff);
+
 // A list of delays says exactly how long to wait, so none may be cut by max_delay. Throws
 // ConfigError.
 void check_delays(const Retry& retry, const Section& section);
+// Why, and the remedy; empty when none is cut.
+std::string fault_of_delays(const job::Backoff& backoff);
 
 }  // namespace schedctl::config

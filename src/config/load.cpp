@@ -4,13 +4,15 @@
 #include <filesystem>
 
 #include "config/config.h"
+#include "config/definitions.h"
 #include "config/document.h"
 #include "config/environment.h"
+#include "config/files.h"
 #include "config/handlers.h"
 #include "config/keys.h"
+#include "config/merge.h"
 #include "config/paths.h"
 #include "config/sections.h"
-#include "config/source.h"
 
 namespace schedctl::config {
 namespace {
@@ -73,19 +75,28 @@ void settle_process(Config& config, Section& section) {
     process.poll_interval = std::chrono::seconds(1);
 }
 
+void choose_profile(const Overrides& overrides, Table& root, Config& config) {
+  constexpr const char* variable = "SCHEDCTL_PROFILE";
+  const auto name = overrides.profile ? overrides.profile : environment_variable(variable);
+  config.profiles = apply_profile(root, name, std::string(environment_origin) + variable);
+  config.profile = name.value_or("");
+}
+
 }  // namespace
 
 Config load(const Overrides& overrides) {
   Config config;
   Table root;
   if (const auto file = find_config_file(overrides.config_file)) {
-    root = parse_document(read_source(*file), *file);
     config.file = *file;
+    config.files = list_files(*file);
+    root = read_files(config.files);
   }
+  choose_profile(overrides, root, config);
 
   const auto folder = std::filesystem::path(config.file).parent_path().string();
   Sections sections(config, folder);
-  sections.read(root, config.file);
+  sections.read(root);
   apply_environment(sections);
   apply_flags(overrides, sections);
   settle_database(config.database, *sections.find("database"));
@@ -95,6 +106,7 @@ Config load(const Overrides& overrides) {
 
   sections.append_settings(config.settings);
   read_handlers(root, folder, retry, config);
+  read_definitions(root, config);
   return config;
 }
 

@@ -16,16 +16,14 @@ void fail(const std::string& origin, const std::string& key, const std::string& 
 Section::Section(std::string name, std::vector<Key> keys)
     : name_(std::move(name)), keys_(std::move(keys)) {}
 
-void Section::read(const Table& table, const std::string& file,
+void Section::read(const Table& table,
                    const std::function<std::string(const std::string& key)>& explain_unknown) {
   for (const auto& entry : table) {
-    if (!has(entry.key))
-      fail(fmt::format("{}:{}", file, entry.line), path(entry.key), explain_unknown(entry.key));
+    if (!has(entry.key)) fail(entry.place.text(), path(entry.key), explain_unknown(entry.key));
     try {
-      set(entry.key, entry.node, fmt::format("{}:{}", file, entry.line));
+      set(entry.key, entry.node, entry.place.text());
     } catch (const Problem& problem) {
-      const int line = problem.line != 0 ? problem.line : entry.line;
-      fail(fmt::format("{}:{}", file, line), path(entry.key), problem.text);
+      fail(problem.place_in(entry).text(), path(entry.key), problem.text);
     }
   }
 }

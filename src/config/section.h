@@ -27,9 +27,9 @@ class Section {
  public:
   Section(std::string name, std::vector<Key> keys);
 
-  // Reads a table of the file; a key unknown here goes to `explain_unknown`, which returns why and
+  // Reads a table of a file; a key unknown here goes to `explain_unknown`, which returns why and
   // the remedy. Throws ConfigError.
-  void read(const Table& table, const std::string& file,
+  void read(const Table& table,
             const std::function<std::string(const std::string& key)>& explain_unknown);
   // Throws Problem.
   void set(std::string_view key, const Node& node, const std::string& origin);

@@ -18,9 +18,9 @@ Sections::Sections(Config& config, const std::string& folder) {
   add("log", log_keys(config.log, folder));
 }
 
-void Sections::read(const Table& root, const std::string& file) {
+void Sections::read(const Table& root) {
   for (const auto& entry : root)
-    if (entry.key != "handler") read_section(entry, file);
+    if (entry.key != "handler" && entry.key != "job") read_section(entry);
 }
 
 Section* Sections::find(std::string_view name) {
@@ -33,11 +33,10 @@ void Sections::append_settings(std::vector<Setting>& settings) const {
   for (const auto& [name, section] : sections_) section.append_settings(settings);
 }
 
-void Sections::read_section(const Entry& entry, const std::string& file) {
+void Sections::read_section(const Entry& entry) {
   Section* section = find(entry.key);
-  if (section == nullptr)
-    fail(fmt::format("{}:{}", file, entry.line), entry.key, explain_unknown_section(entry.key));
-  section->read(table_of(entry, file, entry.key), file,
+  if (section == nullptr) fail(entry.place.text(), entry.key, explain_unknown_section(entry.key));
+  section->read(table_of(entry, entry.key),
                 [&](const std::string& key) { return explain_unknown_key(*section, key); });
 }
 
@@ -54,12 +53,14 @@ std::string Sections::explain_unknown_section(const std::string& name) const {
     names.push_back(candidate);
   }
   names.emplace_back("handler");
+  names.emplace_back("job");
+  names.emplace_back("profile");
   return "unknown section" + hint(name, names);
 }
 
-const Table& table_of(const Entry& entry, const std::string& file, const std::string& name) {
+const Table& table_of(const Entry& entry, const std::string& name) {
   if (const auto* table = std::get_if<Table>(&entry.node.value)) return *table;
-  fail(fmt::format("{}:{}", file, entry.line), name,
+  fail(entry.place.text(), name,
        fmt::format("{} is no table: write [{}]", describe(entry.node), name));
 }
 

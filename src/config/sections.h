@@ -14,13 +14,13 @@ class Sections {
   // `folder` is where relative paths of the file start. `config` must outlive this.
   Sections(Config& config, const std::string& folder);
 
-  // Reads the root table of a file; [handler] is left to read_handlers. Throws ConfigError.
-  void read(const Table& root, const std::string& file);
+  // Reads the root table; [handler] and [job] are left to others. Throws ConfigError.
+  void read(const Table& root);
   Section* find(std::string_view name);  // null when there is none
   void append_settings(std::vector<Setting>& settings) const;
 
  private:
-  void read_section(const Entry& entry, const std::string& file);
+  void read_section(const Entry& entry);
   std::string explain_unknown_key(const Section& section, const std::string& key) const;
   std::string explain_unknown_section(const std::string& name) const;
 
@@ -28,6 +28,6 @@ class Sections {
 };
 
 // The table of a section, or a ConfigError that says how to write one.
-const Table& table_of(const Entry& entry, const std::string& file, const std::string& name);
+const Table& table_of(const Entry& entry, const std::string& name);
 
 }  // namespace schedctl::config

@@ -71,17 +71,18 @@ void check_folder(const std::string& path) {
                          status.st_mode & 07777, folder.string()));
 }
 
-std::string read_all(const std::string& path, int fd) {
-  std::string text(source_limit_bytes + 1, '\0');
+// `size` is that of a moment ago.
+std::string read_all(const std::string& path, int fd, std::size_t size) {
+  std::string text(size + 1, '\0');
   std::size_t filled = 0;
-  while (filled < text.size()) {
+  for (;;) {
     const ssize_t count = read(fd, text.data() + filled, text.size() - filled);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail(path, fmt::format("cannot be read: {}", std::strerror(errno)));
     if (count == 0) break;
     filled += static_cast<std::size_t>(count);
+    if (filled == text.size()) fail(path, "grew while it was read: try again");
   }
-  if (filled > source_limit_bytes) fail(path, "grew while it was read: try again");
   text.resize(filled);
   return text;
 }
@@ -118,7 +119,7 @@ std::string read_source(const std::string& path) {
     fail(path, fmt::format("cannot be examined: {}", std::strerror(errno)));
   check_file(path, status);
   check_folder(path);
-  auto text = read_all(path, file.get());
+  auto text = read_all(path, file.get(), static_cast<std::size_t>(status.st_size));
   check_text(path, text);
   return text;
 }

@@ -6,7 +6,8 @@
 
 namespace schedctl::config {
 
-inline constexpr std::size_t source_limit_bytes = 1 << 20;
+// Enough for a hundred thousand definitions.
+inline constexpr std::size_t source_limit_bytes = 16 << 20;
 
 // What the file at `path` holds: UTF-8 without NUL, at most `source_limit_bytes`. A symbolic link
 // is followed; type, owner and mode are those of the opened file. Never blocks, whatever is found

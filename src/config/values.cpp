@@ -197,6 +197,13 @@ std::string quote(std::string_view text) {
   return quoted + '"';
 }
 
+std::string key_text(std::string_view key) {
+  const bool bare = key.find_first_not_of(
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                        "0123456789_-") == std::string_view::npos;
+  return bare && !key.empty() ? std::string(key) : quote(key);
+}
+
 std::string show(bool truth) { return truth ? "true" : "false"; }
 
 std::string show(double number) {

@@ -17,6 +17,10 @@ namespace schedctl::config {
 struct Problem {
   std::string text;
   int line = 0;  // of the part that is wrong; 0: that of the whole value
+
+  Place place_in(const Entry& entry) const {
+    return {entry.place.file, line != 0 ? line : entry.place.line};
+  }
 };
 
 // A value as it would stand in the file, cut when long; for messages.
@@ -37,7 +41,8 @@ std::vector<int> read_exit_codes(const Node& node);      // each 0 to 255, none 
 // The place of the string among `names`.
 std::size_t read_choice(const Node& node, const std::vector<std::string>& names);
 
-std::string quote(std::string_view text);  // as a TOML string
+std::string quote(std::string_view text);    // as a TOML string
+std::string key_text(std::string_view key);  // as a TOML key
 std::string show(bool truth);
 std::string show(double number);
 std::string show(const std::vector<std::string>& texts);

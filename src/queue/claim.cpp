@@ -88,11 +88,16 @@ std::vector<Claimed> read_claims(const db::Result& rows, const ClaimRequest& req
 
 }  // namespace
 
-std::vector<Level> levels(db::Transaction& tx, const std::vector<std::string>& job_types) {
-  std::vector<Level> found;
-  for (const auto& row : tx.exec(sql::queue::levels, job_types))
-    found.push_back({row[0].c_str(), row[1].as<int>(), db::time_of(row[3]),
-                     static_cast<ClaimClass>(row[2].as<int>())});
+Waiting waiting(db::Transaction& tx, const std::vector<std::string>& job_types) {
+  Waiting found;
+  for (const auto& row : tx.exec(sql::queue::levels, job_types)) {
+    const Time first = db::time_of(row[3]);
+    if (row[0].is_null())
+      found.plan_at = first;
+    else
+      found.levels.push_back(
+          {row[0].c_str(), row[1].as<int>(), first, static_cast<ClaimClass>(row[2].as<int>())});
+  }
   return found;
 }
 

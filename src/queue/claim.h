@@ -3,6 +3,7 @@
 // indexscan".
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,12 @@ struct Level {
   ClaimClass claim_class = ClaimClass::open;
 };
 
-// Most urgent first; also those whose first job is not due yet.
-std::vector<Level> levels(db::Transaction& tx, const std::vector<std::string>& job_types);
+struct Waiting {
+  std::vector<Level> levels;    // most urgent first; also those whose first job is not due yet
+  std::optional<Time> plan_at;  // when a definition falls due, which makes more jobs
+};
+// What waits; nothing while everything is paused.
+Waiting waiting(db::Transaction& tx, const std::vector<std::string>& job_types);
 
 // How far the scan of a level has come: behind the last row that was claimed from it. Spares the
 // next claim the dead index entries that it would walk through again.

@@ -16,8 +16,11 @@ struct Look {
   int schema_version = 0;
   std::string installation;    // id of this installation, part of the idempotency keys
   bool has_workers = false;    // somebody is at work, or died at it
-  bool first_of_hour = false;  // the first tick of this host in this hour, or ever
+  bool first_of_hour = false;  // the first tick of this host in this hour of the clock, or ever
   std::optional<Pause> pause;  // nothing may be claimed
+  // What the host handed over last, see schedule::Declarations::hash, and the boot it ran under.
+  std::string definitions_hash;
+  std::optional<std::string> boot_id;
 };
 
 // Writes one row, this host's last tick, unless the schema is of another version. Throws

@@ -13,7 +13,6 @@ with schema as materialized (
 select clock_timestamp() as now, schema.version as schema_version,
        (select value from settings where key = 'installation_id') as installation_id,
        exists (select from workers) as has_workers,
-       coalesce((select date_trunc('hour', last_tick_at) < date_trunc('hour', now()) from hosts where host = $1::text),
-                true) as first_of_hour,
-       exists (select from settings where key = 'paused') as paused
-  from schema
+       date_trunc('hour', me.last_tick_at) is distinct from date_trunc('hour', now()) as first_of_hour,
+       exists (select from settings where key = 'paused') as paused, me.definitions_hash, me.boot_id
+  from schema left join hosts me on me.host = $1::text

@@ -16,9 +16,9 @@ bool holds(const Backlog::Levels& levels, const queue::Level& level) {
 
 }  // namespace
 
-void Backlog::replace(Levels found, Time now) {
+void Backlog::replace(Levels found, Time now, std::optional<Time> plan_at) {
   levels_ = std::move(found);
-  next_due_.reset();
+  next_due_ = plan_at;
   for (const auto& level : levels_)
     if (level.first > now) next_due_ = std::min(next_due_.value_or(level.first), level.first);
   std::erase_if(levels_, [&](const queue::Level& level) { return level.first > now; });

@@ -18,7 +18,8 @@ class Backlog {
   using Levels = std::vector<queue::Level>;
 
   // What a look into the queue has found; what is not due at `now` is left out, but for its time.
-  void replace(Levels found, Time now);
+  // `plan_at`: when a definition may bring more.
+  void replace(Levels found, Time now, std::optional<Time> plan_at = {});
   // When the next level falls due, as far as the last look could tell: nothing is known of what
   // waits behind jobs that are due.
   std::optional<Time> next_due() const { return next_due_; }

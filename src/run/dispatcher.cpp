@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 
 constexpr auto refresh_interval = 1s;
 constexpr auto first_idle_interval = 250ms;
+constexpr auto plan_interval = 1s;  // of what could not be planned at once
 // Jobs that wait for jobs of other runs: nobody tells when those end.
 constexpr auto blocked_interval = 250ms;
 // A killed client's session ends within client_connection_check_interval.
@@ -31,12 +32,12 @@ constexpr long max_look_ahead = 32;
 
 }  // namespace
 
-Dispatcher::Dispatcher(Parts parts, Backlog::Levels levels)
+Dispatcher::Dispatcher(Parts parts, queue::Waiting waiting)
     : parts_(std::move(parts)),
       sweep_({parts_.handlers, parts_.clock, parts_.recorder.worker()}),
       second_sweep_(std::make_shared<Sweep>(sweep_)),
       began_(Clock::now()) {
-  look_at(std::move(levels));
+  look_at(std::move(waiting));
 }
 
 bool Dispatcher::step() {
@@ -76,10 +77,7 @@ bool Dispatcher::must_look() {
   return falls_due() || Clock::now() - refreshed_ > patience() || may_retry_blocked();
 }
 
-bool Dispatcher::falls_due() const {
-  const auto next = backlog_.next_due();
-  return next && *next <= parts_.clock.now();
-}
+bool Dispatcher::falls_due() const { return is_due(backlog_.next_due()); }
 
 // Who lingers is told of new jobs, but not by statements that began before it could be seen,
 // however late they are committed: these grow fewer with time. Nobody tells of what fails here and
@@ -118,6 +116,8 @@ bool Dispatcher::may_retry_blocked() const {
 bool Dispatcher::look_again() {
   if (limit_reached() || claimed_ == looked_at_) return false;
   looked_at_ = claimed_;
+  // What is over may be what definitions have waited for.
+  if (parts_.planner.waits()) parts_.planner.plan(parts_.clock.now(), true);
   refresh();
   return true;
 }
@@ -332,16 +332,33 @@ std::vector<queue::Claimed> Dispatcher::claim_guarded(queue::ClaimRequest reques
   return claimed;
 }
 
-void Dispatcher::refresh() {
+queue::Waiting Dispatcher::look() const {
   db::Transaction tx(parts_.connection, db::autocommit);
-  look_at(queue::levels(tx, parts_.job_types));
+  return queue::waiting(tx, parts_.job_types);
 }
 
-void Dispatcher::look_at(Backlog::Levels levels) {
-  for (auto& level : levels)
+// What cannot be planned now, because another run plans or for want of a zone, stays due: then not
+// at each look.
+void Dispatcher::refresh() {
+  auto waiting = look();
+  if (is_due(waiting.plan_at) && Clock::now() >= plan_again_) {
+    parts_.planner.plan(parts_.clock.now());
+    waiting = look();
+    if (is_due(waiting.plan_at)) plan_again_ = Clock::now() + plan_interval;
+  }
+  look_at(std::move(waiting));
+}
+
+bool Dispatcher::is_due(const std::optional<Time>& time) const {
+  return time && *time <= parts_.clock.now();
+}
+
+void Dispatcher::look_at(queue::Waiting waiting) {
+  for (auto& level : waiting.levels)
     if (level.claim_class == queue::ClaimClass::open && has_limit(level))
       level.claim_class = queue::ClaimClass::guarded;
-  backlog_.replace(std::move(levels), parts_.clock.now());
+  if (is_due(waiting.plan_at)) waiting.plan_at = parts_.clock.now() + plan_interval;
+  backlog_.replace(std::move(waiting.levels), parts_.clock.now(), waiting.plan_at);
   found_due_ = !backlog_.empty();
   stored_before_ = parts_.recorder.stored();
   nothing_due_ = blocked_ = false;

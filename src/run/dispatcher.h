@@ -15,6 +15,7 @@
 #include "handlers/handler.h"
 #include "queue/claim.h"
 #include "run/backlog.h"
+#include "run/planner.h"
 #include "run/pool.h"
 #include "run/recorder.h"
 #include "run/sweep.h"
@@ -28,6 +29,7 @@ class Dispatcher {
     const handlers::Registry& handlers;
     const DatabaseClock& clock;
     db::Connection& connection;  // for the claims
+    Planner& planner;
     Recorder& recorder;
     Pool& pool;
     std::string installation;
@@ -36,8 +38,8 @@ class Dispatcher {
     std::optional<long> limit;           // at most so many jobs
   };
 
-  // `levels`: what a first look into the queue has found.
-  Dispatcher(Parts parts, Backlog::Levels levels);
+  // `waiting`: what a first look into the queue has found.
+  Dispatcher(Parts parts, queue::Waiting waiting);
 
   // Claims and hands out what can be handed out now. False: nothing could be claimed; wait until
   // something ends, and when nothing runs any more, it is over. Throws DatabaseError.
@@ -81,12 +83,14 @@ class Dispatcher {
                                             queue::ClaimClass claim_class);
   void load_payloads(std::vector<job::Claim>& claims);
   bool must_look();
+  bool is_due(const std::optional<Time>& time) const;
   bool falls_due() const;
   bool may_retry_blocked() const;
   std::chrono::steady_clock::duration patience() const;
   bool held_by_others();
+  queue::Waiting look() const;
   void refresh();
-  void look_at(Backlog::Levels levels);
+  void look_at(queue::Waiting waiting);
   int within_limit(int want) const;
   void run_in_process(std::vector<job::Claim> claims);
 
@@ -96,6 +100,7 @@ class Dispatcher {
   std::shared_ptr<Sweep>
       second_sweep_;  // works on the recorder's thread, which outlives this object
   const std::chrono::steady_clock::time_point began_;
+  std::chrono::steady_clock::time_point plan_again_;  // not before
   std::chrono::steady_clock::time_point refreshed_;
   std::chrono::steady_clock::time_point interrupted_again_;  // not to be tried before
   bool alone_ = false;  // what runs was interrupted before: nothing else may start beside it

@@ -9,9 +9,10 @@
 #include <set>
 
 #include "db/migrate.h"
+#include "queue/claim.h"
 #include "queue/look.h"
-#include "run/backlog.h"
 #include "run/host_lock.h"
+#include "run/planner.h"
 #include "run/prune.h"
 #include "run/rescue_pass.h"
 #include "run/spool.h"
@@ -42,7 +43,7 @@ queue::Look look(db::Connection& connection, const config::Config& config) {
   }
 }
 
-bool any_due(const Backlog::Levels& levels, Time now) {
+bool any_due(const std::vector<queue::Level>& levels, Time now) {
   for (const auto& level : levels)
     if (level.first <= now) return true;
   return false;
@@ -79,23 +80,27 @@ ExitCode locked_tick(const config::Config& config, const TickOptions& options,
   remove_stale_worker_locks(folder_of(config.process.lock_file), seen.installation,
                             watch ? watch->lock_files() : std::set<std::string>());
 
+  Planner planner(config, connection);
+  planner.declare(seen, clock.now());
   if (seen.pause) return paused_tick(*seen.pause, watch, connection, config);
 
-  const auto levels = [&] {
+  const auto look_again = [&] {
     db::Transaction tx(connection, db::autocommit);
-    return queue::levels(tx, types);
+    return queue::waiting(tx, types);
   };
-  auto waiting = levels();
+  auto waiting = look_again();
+  if (waiting.plan_at && *waiting.plan_at <= clock.now() && planner.plan(clock.now()))
+    waiting = look_again();
   const bool lingers = config.process.linger.count() > 0;  // then it works also when nothing is due
-  if (watch && !lingers && !any_due(waiting, clock.now()) &&
+  if (watch && !lingers && !any_due(waiting.levels, clock.now()) &&
       rescue_suspects(*watch, connection, config).rescued > 0)
-    waiting = levels();
+    waiting = look_again();
   auto code = ExitCode::ok;
-  const bool works = (lingers || any_due(waiting, clock.now())) && signals::count() == 0;
+  const bool works = (lingers || any_due(waiting.levels, clock.now())) && signals::count() == 0;
   const auto window_end = start + std::max(config.process.max_runtime, config.process.linger);
   if (works)
-    code = work({config, options, types, clock, seen.installation, window_end, watch}, connection,
-                std::move(waiting), host_lock);
+    code = work({config, options, types, clock, seen.installation, window_end, watch, planner},
+                connection, std::move(waiting), host_lock);
   if (works || seen.first_of_hour) prune(connection, config.retention, clock);
   return code;
 }
@@ -139,14 +144,17 @@ std::vector<std::string> claimable_types(const config::Config& config, const Tic
   return types;
 }
 
+// In a transaction that is rolled back, so that what would be planned is among it.
 Preview preview(const config::Config& config, const TickOptions& options) {
   const auto types = claimable_types(config, options);
   db::Connection connection(config.database);
-  db::Transaction tx(connection, db::autocommit);
+  db::Transaction tx(connection);
   Preview seen{queue::current_pause(tx), {}};
   if (seen.pause) return seen;
-  for (const auto& row :
-       queue::due(tx, tx.now(), types, static_cast<int>(options.limit.value_or(1000))))
+  const auto now = tx.now();
+  if (!connection.read_only() && !connection.in_recovery())
+    Planner(config, connection).preview(tx, now);
+  for (const auto& row : queue::due(tx, now, types, static_cast<int>(options.limit.value_or(1000))))
     seen.jobs.push_back({row["id"].as<long>(), row["job_type"].c_str(), row["priority"].as<int>(),
                          format_utc(db::time_of(row["scheduled_for"])), row["attempt"].as<int>()});
   return seen;

@@ -63,7 +63,7 @@ std::vector<Reaper> make_reapers(const WorkOrder& order, const handlers::Registr
 // the lock that says that we live.
 class Worker {
  public:
-  Worker(const WorkOrder& order, db::Connection& connection, Backlog::Levels levels)
+  Worker(const WorkOrder& order, db::Connection& connection, queue::Waiting waiting)
       : order_(order),
         registry_(handlers::make_handlers(order.config)),
         spool_(order.config, order.installation),
@@ -98,9 +98,10 @@ class Worker {
             [this](const auto& unstored) { spool_.keep(unstored, recorder_.worker()); }),
         pool_({order.config, registry_, order.clock, recorder_, signals::wake}, threads(),
               std::move(reapers_)),
-        dispatcher_({order.config, registry_, order.clock, connection, recorder_, pool_,
-                     order.installation, heartbeat_.worker(), order.job_types, order.options.limit},
-                    std::move(levels)) {
+        dispatcher_(
+            {order.config, registry_, order.clock, connection, order.planner, recorder_, pool_,
+             order.installation, heartbeat_.worker(), order.job_types, order.options.limit},
+            std::move(waiting)) {
     // What was enqueued between the look and the registration was told to nobody.
     if (lingers()) dispatcher_.look_soon();
     if (order.watch) heartbeat_.go_on_watching(*order.watch);
@@ -229,9 +230,9 @@ ExitCode Worker::result() const {
 
 }  // namespace
 
-ExitCode work(const WorkOrder& order, db::Connection& connection, Backlog::Levels levels,
+ExitCode work(const WorkOrder& order, db::Connection& connection, queue::Waiting waiting,
               HostLock& host_lock) {
-  Worker worker(order, connection, std::move(levels));
+  Worker worker(order, connection, std::move(waiting));
   return worker.run(host_lock);
 }
 

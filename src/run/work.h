@@ -10,9 +10,10 @@
 
 #include "config/config.h"
 #include "db/connection.h"
-#include "run/backlog.h"
+#include "queue/claim.h"
 #include "run/death.h"
 #include "run/host_lock.h"
+#include "run/planner.h"
 #include "run/tick.h"
 #include "util/clock.h"
 
@@ -26,12 +27,13 @@ struct WorkOrder {
   std::string installation;
   std::chrono::steady_clock::time_point window_end;  // of claiming
   const std::optional<DeathWatch>& watch;            // what was seen of other workers
+  Planner& planner;
 };
 
-// `connection` is used for the claims; `levels` is what waits. Gives the host lock back when the
+// `connection` is used for the claims; `waiting` is what waits. Gives the host lock back when the
 // claim window is over. Throws Error when the worker cannot be set up, or when it ended before its
 // work was stored (75).
-ExitCode work(const WorkOrder& order, db::Connection& connection, Backlog::Levels levels,
+ExitCode work(const WorkOrder& order, db::Connection& connection, queue::Waiting waiting,
               HostLock& host_lock);
 
 }  // namespace schedctl::run

@@ -205,7 +205,7 @@ bool is_reboot(std::string_view text) {
 }
 
 Cron parse_cron_table(const CronTable& table) {
-  if (table.empty()) throw DataError("cron = {} is empty: write e.g. { hour = 2 }");
+  if (table.empty()) throw DataError("cron {} is empty: write e.g. { hour = 2 }");
   Cron cron;
   cron.is_table = true;
   auto smallest = Field::year;

@@ -148,7 +148,7 @@ backoff = ["1s", "2h"]
     const auto& handler = config.handlers.at("news-ingest");
     const auto& how = std::get<config::CommandHandler>(handler.how);
     CHECK(handler.name == "news-ingest");
-    CHECK(handler.line == 1);
+    CHECK(handler.place.line == 1);
     CHECK(handler.timeout == 10min);
     CHECK(handler.concurrency_limit == 2);
     CHECK(handler.retry.max_retries == 1);

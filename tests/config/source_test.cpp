@@ -90,13 +90,13 @@ TEST_SUITE("config::source") {
     CHECK(folder.error("# \xC3") == "schedctl.toml:1: is not valid UTF-8: save the file as UTF-8");
   }
 
-  TEST_CASE("a file larger than 1 MiB is refused, one of that size is read") {
+  TEST_CASE("a file larger than 16 MiB is refused, one of that size is read") {
     const test::ConfigFolder folder;
     const std::string comment = "#" + std::string(config::source_limit_bytes - 2, 'x') + "\n";
 
     CHECK(folder.error(comment) == "");
     CHECK(folder.error(comment + "#") ==
-          "schedctl.toml: is larger than 1MiB: is it the right file?");
+          "schedctl.toml: is larger than 16MiB: is it the right file?");
   }
 }
 

@@ -10,6 +10,7 @@
 #include "sql/handlers.h"
 #include "sql/observe.h"
 #include "sql/queue.h"
+#include "sql/schedule.h"
 #include "support/claims.h"
 #include "support/database.h"
 #include "util/error.h"
@@ -89,6 +90,7 @@ TEST_SUITE("db::statements [db]") {
     prepare_all(connection, sql::handlers::all);
     prepare_all(connection, sql::observe::all);
     prepare_all(connection, sql::queue::all);
+    prepare_all(connection, sql::schedule::all);
   }
 
   TEST_CASE("no two statements are prepared under one name") {
@@ -96,6 +98,7 @@ TEST_SUITE("db::statements [db]") {
     for (const auto& statement : sql::handlers::all) names.insert(statement.name);
     for (const auto& statement : sql::observe::all) names.insert(statement.name);
     for (const auto& statement : sql::queue::all) names.insert(statement.name);
+    for (const auto& statement : sql::schedule::all) names.insert(statement.name);
 
     CHECK(names.size() == std::set<std::string>(names.begin(), names.end()).size());
     CHECK(names.count("queue.claim") == 1);
@@ -202,6 +205,38 @@ TEST_SUITE("db::statements [db]") {
       CHECK(has(text, "Hash Join"));
       CHECK_FALSE(has(text, "Nested Loop"));
       CHECK_FALSE(has(text, "Seq Scan"));
+    }
+  }
+
+  TEST_CASE("planning reads what is due by indexes, whatever the planner knows") {
+    test::Database database;
+    fill(database);
+    database.query("alter table job_definitions set (autovacuum_enabled = off)");
+    database.query(
+        "insert into job_definitions (name, handler, written, next_run_at) "
+        "select 'd' || i, 'x', '{}', $1::timestamptz + i * interval '1 s' from generate_series(1, "
+        "10000) i",
+        {past});
+    auto connection = database.connect(db::Session::claiming);
+
+    for (const auto* mode : modes) {
+      const auto due =
+          plan(connection, sql::schedule::plan_due, "'2020-01-01 00:01', 500, true, '{}'", mode);
+      const auto states =
+          plan(connection, sql::schedule::plan_dependencies, "'{d1}', '2020-01-01'", mode);
+      const auto look = plan(connection, sql::queue::levels, "'{x}'", mode);
+      CAPTURE(mode);
+      INFO(due);
+      INFO(states);
+      INFO(look);
+      for (const auto* index :
+           {"job_definitions_due", "job_definitions_waiting", "job_queue_definition"})
+        CHECK(has(due, index));
+      for (const auto* index :
+           {"job_definitions_name_key", "job_queue_definition", "job_executions_definition"})
+        CHECK(has(states, index));
+      CHECK(has(look, "job_definitions_due"));
+      for (const auto& text : {due, states, look}) CHECK_FALSE(has(text, "Seq Scan"));
     }
   }
 

@@ -94,7 +94,7 @@ TEST_SUITE("e2e::configuration [db]") {
     use(at("one"), "Too many levels of symbolic links");
     use(at("dangling"), "No such file or directory");
     use(at("fifo"), "is not a regular file");
-    use(at("huge"), "is larger than 1MiB");
+    use(at("huge"), "is larger than 16MiB");
     use(loose, "mode 0666 lets others write it");
     use(at("schedctl.toml/x"), "Not a directory");
     use("/dev/zero", "is not a regular file");

@@ -273,7 +273,7 @@ TEST_SUITE("queue::claim_guarded [db]") {
     queue.database.query("update job_queue set interruptions = 1 where id = $1", {cut});
 
     db::Transaction tx(queue.connection);
-    const auto found = queue::levels(tx, {"x"});
+    const auto found = queue::waiting(tx, {"x"}).levels;
 
     REQUIRE(found.size() == 3);
     CHECK(found[0].claim_class == Class::open);

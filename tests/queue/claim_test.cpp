@@ -108,7 +108,7 @@ TEST_SUITE("queue::claim [db]") {
     auto connection = database.connect(db::Session::claiming);
 
     db::Transaction tx(connection);
-    const auto found = queue::levels(tx, {"a", "b", "none"});
+    const auto found = queue::waiting(tx, {"a", "b", "none"}).levels;
 
     std::vector<std::tuple<std::string, int, Time>> seen;
     for (const auto& level : found) seen.emplace_back(level.job_type, level.priority, level.first);
@@ -126,7 +126,7 @@ TEST_SUITE("queue::claim [db]") {
     auto connection = database.connect(db::Session::claiming);
 
     db::Transaction tx(connection);
-    const auto found = queue::levels(tx, {"a"});
+    const auto found = queue::waiting(tx, {"a"}).levels;
 
     REQUIRE(found.size() == 1);
     CHECK(found[0].first == past + 48h);

@@ -36,7 +36,7 @@ std::optional<queue::Pause> current(test::Database& database) {
 std::size_t waiting_levels(test::Database& database) {
   auto connection = database.connect();
   db::Transaction tx(connection, db::autocommit);
-  return queue::levels(tx, {"x", "y"}).size();
+  return queue::waiting(tx, {"x", "y"}).levels.size();
 }
 
 std::string refusal(test::Database& database, const std::string& sql) {

@@ -19,7 +19,7 @@ struct Sweeper {
 
   run::Backlog::Levels levels() {
     db::Transaction tx(connection, db::autocommit);
-    return queue::levels(tx, {"noop"});
+    return queue::waiting(tx, {"noop"}).levels;
   }
   int batch(int limit) { return sweep.batch(connection, levels(), limit); }
 

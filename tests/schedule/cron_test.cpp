@@ -300,7 +300,7 @@ TEST_SUITE("schedule::cron") {
 
   TEST_CASE("tables are refused alike") {
     const std::pair<CronTable, const char*> cases[] = {
-        {{}, "cron = {} is empty: write e.g. { hour = 2 }"},
+        {{}, "cron {} is empty: write e.g. { hour = 2 }"},
         {{{"hours", "2"}}, "cron.hours is unknown: did you mean hour?"},
         {{{"fortnight", "2"}},
          "cron.fortnight is unknown: use one of year, month, day, week, day_of_week, hour, minute, "

@@ -15,6 +15,7 @@ namespace {
 
 // Everything that the loader asks the environment for.
 const char* const known_variables[] = {"SCHEDCTL_CONFIG",
+                                       "SCHEDCTL_PROFILE",
                                        "SCHEDCTL_DATABASE_URL",
                                        "DATABASE_URL",
                                        "SCHEDCTL_HOST",
