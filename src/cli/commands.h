@@ -51,6 +51,7 @@ void add_history(CLI::App& app, Program& program);
 void add_logs(CLI::App& app, Program& program);
 void add_pause(CLI::App& app, Program& program);
 void add_resume(CLI::App& app, Program& program);
+void add_next(CLI::App& app, Program& program);
 void add_validate(CLI::App& app, Program& program);
 void add_config(CLI::App& app, Program& program);
 void add_db(CLI::App& app, Program& program);
