@@ -34,7 +34,11 @@ std::string DeathWatch::verdict(const queue::WorkerSign& sign) {
   }
   const auto now = std::chrono::steady_clock::now();
   if (file == FileSign::held) {
-    suspects_.try_emplace(sign.id, now);
+    // Of a worker without a lock of its own that lives, nothing is missing.
+    if (sign.direct || ending)
+      suspects_.try_emplace(sign.id, now);
+    else
+      suspects_.erase(sign.id);
     return "";
   }
   const bool rebooted = same_host && sign.boot_id != boot_id_;
