@@ -130,8 +130,9 @@ class Examination {
     const auto row = tx.exec_text(
         "select current_user, current_database(), current_setting('server_version')")[0];
     return {"", Status::pass,
-            fmt::format("{} as {}, PostgreSQL {}", escape_control(row[1].c_str()),
-                        escape_control(row[0].c_str()), row[2].c_str())};
+            fmt::format("{} as {}, PostgreSQL {}{}", escape_control(row[1].c_str()),
+                        escape_control(row[0].c_str()), row[2].c_str(),
+                        program_.config().database.pooled ? ", pooled" : "")};
   }
 
   Check clock() {
@@ -164,7 +165,8 @@ class Examination {
                                                     .boot_id = "",
                                                     .lock_file = "",
                                                     .version = SCHEDCTL_VERSION,
-                                                    .local_address = {}});
+                                                    .local_address = {},
+                                                    .pooled = program_.config().database.pooled});
     const auto claimed = queue::claim(tx, {.worker = worker,
                                            .now = now,
                                            .token = queue::draw_token(),

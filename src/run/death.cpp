@@ -38,7 +38,11 @@ std::string DeathWatch::verdict(const queue::WorkerSign& sign, Seen& seen) const
     return "";
   }
   if (file == FileSign::held) {
-    if (!seen.suspect_since) seen.suspect_since = now;
+    // Of a worker without a lock of its own that lives, nothing is missing.
+    if (!sign.direct && !ending)
+      seen.suspect_since.reset();
+    else if (!seen.suspect_since)
+      seen.suspect_since = now;
     return "";
   }
   const bool rebooted = same_host && sign.boot_id != boot_id_;

@@ -54,7 +54,8 @@ std::vector<Reaper> make_reapers(const WorkOrder& order, const handlers::Registr
       std::any_of(order.job_types.begin(), order.job_types.end(),
                   [&](const auto& type) { return registry.at(type)->needs_reaper(); });
   for (int i = 0; needed && i < order.config.process.max_concurrent_jobs; ++i)
-    reapers.emplace_back(std::vector<int>{lock.descriptor()}, &signs, silence_limit);
+    reapers.emplace_back(std::vector<int>{lock.descriptor()}, &signs,
+                         reapers_patience(order.config));
   return reapers;
 }
 
@@ -76,7 +77,8 @@ class Worker {
                     .boot_id = read_boot_id(),
                     .lock_file = lock_.path(),
                     .version = SCHEDCTL_VERSION,
-                    .local_address = {}},
+                    .local_address = {},
+                    .pooled = order.config.database.pooled},
                    signs_.get(),
                    {.cancelled = [this](const auto& executions) { pool_.cancel(executions); },
                     .rescued =
@@ -149,6 +151,7 @@ class Worker {
   Pool pool_;
   Dispatcher dispatcher_;
   std::optional<Error> claim_error_;
+  bool lease_over_ = false;  // before its handlers were
 };
 
 ExitCode Worker::run(HostLock& host_lock) {
@@ -199,6 +202,11 @@ void Worker::finish() {
   std::optional<Clock::time_point> grace_end, force_end;
   while (!pool_.idle() || (recorder_.unstored() > 0 && !recorder_.gave_up())) {
     const auto now = Clock::now();
+    // The heartbeat cannot say so when it waits for an answer, as a pooler lets it.
+    if (now > heartbeat_.safe_until()) {
+      lease_over_ = true;
+      pool_.stop_all(StopReason::fence_lost, true);
+    }
     if (signals::count() > 0 && !grace_end) grace_end = now + process.shutdown_grace;
     if (grace_end && !force_end && (now >= *grace_end || signals::count() > 1)) {
       pool_.stop_all(StopReason::shutdown);
@@ -215,7 +223,7 @@ ExitCode Worker::result() const {
   const auto tally = recorder_.tally();
   log::info("done",
             {{"completed", tally.completed}, {"failed", tally.failed}, {"lost", tally.lost}});
-  if (heartbeat_.lost() || recorder_.gave_up())
+  if (heartbeat_.lost() || lease_over_ || recorder_.gave_up())
     throw Error(
         ExitCode::temporary,
         "the database was lost before all outcomes were stored; the next run of this host stores "

@@ -17,10 +17,10 @@ using run::DeathWatch;
 
 namespace {
 
-// Another worker, as it is registered; its session lock is held by `session`.
+// Another worker, as it is registered; its session lock is held by `session`, and so directly.
 struct Other {
   test::Database& database;
-  db::Connection session = database.connect(db::Session::heartbeat);
+  db::Connection session = database.connect_directly(db::Session::heartbeat);
   job::WorkerId id = 0;
 
   Other(test::Database& on, const std::string& host, const std::string& lock_file,
@@ -33,7 +33,7 @@ struct Other {
   }
   // On a new session, which holds the lock as long as it lives.
   db::Connection relock() {
-    auto fresh = database.connect(db::Session::heartbeat);
+    auto fresh = database.connect_directly(db::Session::heartbeat);
     db::Transaction tx(fresh, db::autocommit);
     REQUIRE(queue::relock_worker(
                 tx, id, {"elsewhere", 4711, 1h, "boot", "/none", "1.0", fresh.local_address()}) ==
@@ -245,6 +245,24 @@ TEST_SUITE("run::death [db]") {
 
     CHECK_FALSE(suspect(getpid()));
     CHECK(suspect(gone.pid()));
+  }
+
+  TEST_CASE("of a worker behind a pooler nothing is missing while its process lives") {
+    test::Database database;
+    const test::TempDir folder;
+    const run::WorkerLock lock(folder.path());
+    Other other(database, "here", lock.path());
+    database.query("update workers set direct = false, pid = $1", {getpid()});
+    Watcher watcher(database);
+    other.lose_session();
+
+    CHECK(watcher.look().empty());
+    CHECK_FALSE(watcher.watch.has_suspects());
+    auto gone = test::start({"true"});
+    gone.wait();
+    database.query("update workers set pid = $1", {gone.pid()});
+    CHECK(watcher.look().empty());
+    CHECK(watcher.watch.has_suspects());
   }
 
   TEST_CASE("behind a proxy a missing session proves nothing") {
