@@ -250,7 +250,7 @@ TEST_SUITE("run::death [db]") {
   TEST_CASE("of a worker behind a pooler nothing is missing while its process lives") {
     test::Database database;
     const test::TempDir folder;
-    const run::WorkerLock lock(folder.path());
+    const run::WorkerLock lock(folder.path(), "here");
     Other other(database, "here", lock.path());
     database.query("update workers set direct = false, pid = $1", {getpid()});
     Watcher watcher(database);
