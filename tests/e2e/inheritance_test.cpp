@@ -17,9 +17,11 @@ using namespace schedctl::test;
 
 namespace {
 
-// Writes down everything that a process inherits.
+// Writes down everything that a process inherits. The file of the list is opened by another
+// process: the shell would have it, or the ends of a pipe, among its descriptors.
 constexpr const char* dump = R"(
-ls -l /proc/$$/fd | sed -n 's/.* -> //p' >descriptors
+(ls -l /proc/$$/fd >open_files)
+sed -n 's/.* -> //p' open_files >descriptors
 env >environment
 grep -E '^Sig(Blk|Ign)|^Cap(Prm|Eff|Amb)' /proc/self/status >signals
 { umask; pwd; ulimit -c; } >rest

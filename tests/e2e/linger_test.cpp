@@ -66,7 +66,8 @@ void await_look(Host& host) {
       [&] {
         return host.database.value(
                    "select count(*) from pg_stat_activity where state = 'idle' and "
-                   "query like '%recursive level%' and query_start > $1::timestamptz",
+                   "query like '%level (job_type, claim_class, priority)%' and query_start > "
+                   "$1::timestamptz",
                    {now}) != "0";
       },
       "a look for jobs");
