@@ -226,6 +226,7 @@ TEST_SUITE("e2e::pooler [db]") {
     host.process();
 
     CHECK(host.attempts(slow) == "timeout/timeout");
+    CHECK(host.count("job_executions where error_message like '%57014%'") == 1);  // not cut off
     CHECK(host.attempts(curious) == "completed");
     CHECK(host.database.value("select result ->> 'id' from job_executions where job_queue_id = $1",
                               {curious}) == "none");
