@@ -132,6 +132,27 @@ TEST_SUITE("e2e::pooler [db]") {
     CHECK(island.bare(leftovers) == before);
   }
 
+  TEST_CASE("twenty runs at once share two sessions, do each job once, and none complains") {
+    Island island("[handler.greet]\ntype = \"command\"\nargv = [\"true\"]\n", {.size = 2});
+    auto& host = island.host;
+    host.enqueue_many("greet", 30);
+    host.database.query("select enqueue('noop', group_key => 'g') from generate_series(1, 30)");
+    std::vector<Process> runs;
+    for (int i = 0; i < 20; ++i)
+      runs.push_back(host.start(
+          {"process"}, {fmt::format("SCHEDCTL_HOST=host-{}", i),
+                        fmt::format("SCHEDCTL_STATE_DIR={}/state-{}", host.folder.path(), i)}));
+    for (auto& run : runs) {
+      const auto end = run.wait();
+      CHECK(end.exit_code == 0);
+      CHECK(end.err == "");
+    }
+    CHECK(host.count("job_executions where status = 'completed'") == 60);
+    CHECK(host.count("job_executions") == 60);
+    CHECK(host.count("job_queue") == 0);
+    CHECK(host.count("workers") == 0);
+  }
+
   TEST_CASE("a run with nothing to do makes three round trips, as without a pooler") {
     Island island;
     island.host.tick();
@@ -226,6 +247,7 @@ TEST_SUITE("e2e::pooler [db]") {
     host.process();
 
     CHECK(host.attempts(slow) == "timeout/timeout");
+    CHECK(host.count("job_executions where error_message like '%57014%'") == 1);  // not cut off
     CHECK(host.attempts(curious) == "completed");
     CHECK(host.database.value("select result ->> 'id' from job_executions where job_queue_id = $1",
                               {curious}) == "none");
