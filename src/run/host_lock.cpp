@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <filesystem>
 #include <regex>
 #include <system_error>
@@ -54,6 +55,14 @@ std::optional<HostLock> HostLock::take(const std::string& path, std::string& hol
   }
   write_holder(fd);
   return HostLock(std::move(fd));
+}
+
+pid_t HostLock::process_of(const std::string& holder) {
+  constexpr std::string_view before = "pid ";
+  pid_t pid = 0;
+  if (holder.starts_with(before))
+    std::from_chars(holder.data() + before.size(), holder.data() + holder.size(), pid);
+  return pid;
 }
 
 Places::Places(const std::string& lock_file, int count)

@@ -27,12 +27,7 @@ constexpr auto tree_patience = 3s;
 // When renewals have stopped for 6 s reapers kill what they run; see R10.
 constexpr auto frozen_patience = 6s + tree_patience;
 
-bool is_stopped(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/stat", pid));
-  std::string text;
-  std::getline(file, text);
-  return text.find(") T ") != std::string::npos;
-}
+bool is_stopped(pid_t pid) { return state_of(pid) == 'T'; }
 
 }  // namespace
 
