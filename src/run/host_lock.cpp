@@ -107,7 +107,9 @@ WorkerLock::WorkerLock(const std::string& folder, std::string_view installation)
   throw Error(ExitCode::internal, path_ + ": a new file is locked or removed again and again");
 }
 
-WorkerLock::~WorkerLock() { unlink(path_.c_str()); }
+WorkerLock::~WorkerLock() {
+  if (!stays_) unlink(path_.c_str());
+}
 
 namespace {
 

@@ -58,10 +58,13 @@ class WorkerLock {
   WorkerLock& operator=(const WorkerLock&) = delete;
   const std::string& path() const { return path_; }
   int descriptor() const { return fd_.get(); }
+  // The file stays, as evidence that the worker is gone.
+  void leave_file() { stays_ = true; }
 
  private:
   std::string path_;
   Fd fd_;
+  bool stays_ = false;
 };
 
 enum class FileSign {
