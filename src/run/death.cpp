@@ -29,6 +29,7 @@ std::string DeathWatch::verdict(const queue::WorkerSign& sign, Seen& seen) const
   const bool same_host = sign.host == host_;
   const auto file = same_host ? look_at_worker_lock(sign.lock_file) : FileSign::unseen;
   if (file == FileSign::free) return "its process is gone";
+  if (sign.lease_until == Time{}) return "it was declared dead";  // by one who did not finish
   seen.lease_over = sign.lease_over;
   if (sign.lease_over && now - seen.renewed_at >= renewal_patience) return "its lease is over";
   // Killed: the server has perhaps not noticed yet, and its reapers are ending its handlers.

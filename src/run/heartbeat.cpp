@@ -86,13 +86,19 @@ void Heartbeat::stop() {
 
 Heartbeat::~Heartbeat() {
   stop();
-  if (!connection_ || lost_) return;
+  if (registered_ && !deregister()) hooks_.left_behind();
+}
+
+bool Heartbeat::deregister() {
+  if (!connection_ || lost_) return false;
   try {
     db::Transaction tx(*connection_);
-    queue::deregister_worker(tx, worker_);
+    const bool gone = queue::deregister_worker(tx, worker_);
     tx.commit();
+    return gone;
   } catch (const std::exception& e) {
     log::warn("could not deregister the worker", {{"error", e.what()}});
+    return false;
   }
 }
 
@@ -177,8 +183,7 @@ void Heartbeat::after_failure(const std::exception& e) {
 void Heartbeat::renew() {
   const auto asked = Clock::now();
   db::Transaction tx(*connection_, db::autocommit);
-  if (!queue::renew(tx, worker_, config_.recovery.lease))
-    return give_up("this worker was declared dead");
+  if (!queue::renew(tx, worker_, config_.recovery.lease)) return declared_dead();
   acknowledge(asked);
   if (listening_ && !wants_jobs_) {
     queue::unlisten(tx, worker_);
@@ -194,7 +199,7 @@ bool Heartbeat::reconnect() {
   db::Transaction tx(fresh, db::autocommit);
   switch (queue::relock_worker(tx, worker_, registration_)) {
     case queue::Relock::declared_dead:
-      give_up("this worker was declared dead");
+      declared_dead();
       return false;
     case queue::Relock::still_held:
       if (lost_at_ && Clock::now() - *lost_at_ > relock_limit)
@@ -224,6 +229,11 @@ void Heartbeat::look_after_the_dead() {
   Toll toll;
   rescue_batch(*connection_, dead[0], config_.recovery.max_interruptions, toll);
   if (toll.rescued > 0) hooks_.rescued();
+}
+
+void Heartbeat::declared_dead() {
+  registered_ = false;
+  give_up("this worker was declared dead");
 }
 
 void Heartbeat::give_up(const std::string& why) {

@@ -38,6 +38,8 @@ class Heartbeat {
     std::function<void()> lost;      // all claims are lost: stop everything
     // This socket is the session now. False: not everybody could be told, to be called again.
     std::function<bool(int)> session;
+    // The worker could not be removed at the end: others have to find out that it is dead.
+    std::function<void()> left_behind;
   };
 
   // Connects and registers the worker; with process.linger it listens for jobs. Throws
@@ -77,6 +79,8 @@ class Heartbeat {
   void after_failure(const std::exception& e);
   void acknowledge(std::chrono::steady_clock::time_point asked);
   void give_up(const std::string& why);
+  void declared_dead();
+  bool deregister();
 
   const config::Config& config_;
   queue::Registration registration_;
@@ -89,6 +93,7 @@ class Heartbeat {
   job::WorkerId worker_ = 0;
   std::atomic<bool> lost_{false};
   const bool pooled_;  // no session, so none to lock, to watch or to listen on
+  bool registered_ = true;  // as far as this worker knows
   bool server_down_ = false;
   std::optional<std::chrono::steady_clock::time_point> lost_at_;  // when the session was lost
   std::atomic<std::chrono::steady_clock::time_point> acknowledged_;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <filesystem>
 #include <regex>
 #include <system_error>
@@ -56,6 +57,14 @@ std::optional<HostLock> HostLock::take(const std::string& path, std::string& hol
   return HostLock(std::move(fd));
 }
 
+pid_t HostLock::process_of(const std::string& holder) {
+  constexpr std::string_view before = "pid ";
+  pid_t pid = 0;
+  if (holder.starts_with(before))
+    std::from_chars(holder.data() + before.size(), holder.data() + holder.size(), pid);
+  return pid;
+}
+
 Places::Places(const std::string& lock_file, int count)
     : prefix_(lock_file + ".place"),
       files_(static_cast<std::size_t>(count)),
@@ -98,7 +107,9 @@ WorkerLock::WorkerLock(const std::string& folder, std::string_view installation)
   throw Error(ExitCode::internal, path_ + ": a new file is locked or removed again and again");
 }
 
-WorkerLock::~WorkerLock() { unlink(path_.c_str()); }
+WorkerLock::~WorkerLock() {
+  if (!stays_) unlink(path_.c_str());
+}
 
 namespace {
 

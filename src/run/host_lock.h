@@ -3,6 +3,8 @@
 // DESIGN section 3.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <set>
 #include <string>
@@ -21,6 +23,8 @@ class HostLock {
   // Empty when another run holds it; `holder` then says who, as far as its words go ("pid 4711
   // since ..."). Creates the folder. Throws Error 73 or 77 when the file is not fit to be a lock.
   static std::optional<HostLock> take(const std::string& path, std::string& holder);
+  // The process that the words about a holder name; 0: none.
+  static pid_t process_of(const std::string& holder);
   void release() { fd_.reset(); }
 
  private:
@@ -54,10 +58,13 @@ class WorkerLock {
   WorkerLock& operator=(const WorkerLock&) = delete;
   const std::string& path() const { return path_; }
   int descriptor() const { return fd_.get(); }
+  // The file stays, as evidence that the worker is gone.
+  void leave_file() { stays_ = true; }
 
  private:
   std::string path_;
   Fd fd_;
+  bool stays_ = false;
 };
 
 enum class FileSign {

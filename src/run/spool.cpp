@@ -229,6 +229,7 @@ void Spool::keep(const Unstored& unstored, const std::string& worker) const {
 }
 
 void Spool::replay(db::Connection& connection, const config::Config& config) const {
+  if (!has_private_folder(folder_)) return;
   for (const auto& path : files_in(folder_)) {
     try {
       const auto file = read_file(path, config);

@@ -25,7 +25,8 @@ class Spool {
   // Stores what is there, outcomes under the fence, and removes it. An outcome whose claim has been
   // lost is kept as `late_outcome` in the metadata of the execution that was declared lost. To be
   // called by one run at a time, before the jobs of the dead are taken back. A file that cannot be
-  // read is set aside; throws DatabaseError when the database fails: then the rest stays.
+  // read is set aside. Throws DatabaseError when the database fails: then the rest stays; Error 77
+  // when the folder is not to be trusted.
   void replay(db::Connection& connection, const config::Config& config) const;
 
  private:

@@ -18,6 +18,7 @@
 #include "run/spool.h"
 #include "run/work.h"
 #include "util/log.h"
+#include "util/process_tree.h"
 #include "util/signals.h"
 #include "util/text.h"
 
@@ -41,6 +42,16 @@ queue::Look look(db::Connection& connection, const config::Config& config) {
       db::check_version(db::installed_version(connection), config.database.schema);
     throw;
   }
+}
+
+// One that is stopped (Ctrl-Z, SIGSTOP) would silently keep all work of this host waiting.
+void tell_of_holder(const std::string& holder) {
+  const auto pid = HostLock::process_of(holder);
+  if (pid > 0 && state_of(pid) == 'T')
+    log::warn("another run of this host holds the lock and is stopped: continue or kill it",
+              {{"holder", holder}});
+  else
+    log::info("another run of this host holds the lock; nothing to do", {{"holder", holder}});
 }
 
 bool any_due(const std::vector<queue::Level>& levels, Time now) {
@@ -113,7 +124,7 @@ ExitCode tick(const config::Config& config, const TickOptions& options) {
   std::string holder;
   auto host_lock = HostLock::take(config.process.lock_file, holder);
   if (!host_lock) {
-    log::info("another run of this host holds the lock; nothing to do", {{"holder", holder}});
+    tell_of_holder(holder);
     return ExitCode::ok;
   }
   auto code = ExitCode::ok;

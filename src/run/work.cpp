@@ -92,7 +92,8 @@ class Worker {
                           signals::wake();
                         },
                     .lost = [this] { stop_lost(); },
-                    .session = [this](int socket) { return pool_.watch_session(socket); }}),
+                    .session = [this](int socket) { return pool_.watch_session(socket); },
+                    .left_behind = [this] { lock_.leave_file(); }}),
         recorder_(
             order.config.database, heartbeat_.worker(),
             fmt::format("{}:{}", order.config.process.host, getpid()),

@@ -22,6 +22,9 @@ bool is_ours(const struct stat& info) { return info.st_uid == geteuid() || info.
 
 void check_folder(const std::string& folder) {
   struct stat info {};
+  if (lstat(folder.c_str(), &info) == 0 && S_ISLNK(info.st_mode) && !is_ours(info))
+    refuse(ExitCode::permission, folder,
+           fmt::format("is a symbolic link of user id {}: remove it", info.st_uid));
   if (stat(folder.c_str(), &info) != 0)
     refuse(ExitCode::cannot_create, folder, std::strerror(errno));
   if (!S_ISDIR(info.st_mode)) refuse(ExitCode::cannot_create, folder, "not a folder");
@@ -66,6 +69,13 @@ void make_private_folder(const std::string& folder) {
              fmt::format("cannot be created: {}", std::strerror(errno)));
   }
   check_folder(folder);
+}
+
+bool has_private_folder(const std::string& folder) {
+  struct stat info {};
+  if (lstat(folder.c_str(), &info) != 0 && (errno == ENOENT || errno == ENOTDIR)) return false;
+  check_folder(folder);
+  return true;
 }
 
 Fd open_private_file(const std::string& path, Create create, bool append) {

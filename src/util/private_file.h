@@ -30,8 +30,11 @@ class Fd {
 };
 
 // Creates the folder and its parents where missing (0700, below /run 0755). Throws Error: 73 when
-// that fails, 77 when it belongs to a stranger or others may write into it.
+// that fails, 77 when it belongs to a stranger, is a stranger's symlink, or others may write into
+// it.
 void make_private_folder(const std::string& folder);
+// False: there is none. Throws Error as above when it is not to be trusted.
+bool has_private_folder(const std::string& folder);
 
 enum class Create { no, yes };
 

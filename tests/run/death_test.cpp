@@ -106,6 +106,17 @@ TEST_SUITE("run::death [db]") {
     CHECK(std::chrono::steady_clock::now() - first_look >= run::renewal_patience);
   }
 
+  TEST_CASE("a worker that somebody has declared dead and not finished with is dead at once") {
+    test::Database database;
+    const Other other(database, "elsewhere", "/none");
+    Watcher early(database), late(database);
+    CHECK(early.look().empty());
+
+    database.query("update workers set lease_until = to_timestamp(0)");
+
+    for (auto* watcher : {&early, &late}) CHECK(watcher->look() == Why{"it was declared dead"});
+  }
+
   TEST_CASE("whoever has watched a worker for long knows at the end of its lease that it is dead") {
     test::Database database;
     const Other other(database, "elsewhere", "/none", run::renewal_patience + 500ms);

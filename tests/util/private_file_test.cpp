@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <functional>
 #include <string>
 
 #include "support/process.h"
@@ -109,6 +110,29 @@ TEST_SUITE("util::private_file") {
 
     CHECK(mode_of(folder / "a") == 0700);
     CHECK(mode_of(folder / "a/b/c") == 0700);
+  }
+
+  TEST_CASE("a folder that is there is told from none, and a stranger's symlink is neither") {
+    const test::TempDir folder;
+    REQUIRE(symlink(folder.path().c_str(), (folder / "own").c_str()) == 0);
+    CHECK(has_private_folder(folder.path()));
+    CHECK(has_private_folder(folder / "own"));
+    CHECK_FALSE(has_private_folder(folder / "none"));
+    CHECK_FALSE(has_private_folder(folder.write("file", "") + "/none"));
+    if (geteuid() != 0) return;  // only root can give links away
+    REQUIRE(symlink(folder.path().c_str(), (folder / "theirs").c_str()) == 0);
+    REQUIRE(lchown((folder / "theirs").c_str(), 4711, 4711) == 0);
+
+    for (const auto& use : {std::function<void()>([&] { has_private_folder(folder / "theirs"); }),
+                            std::function<void()>([&] { make_private_folder(folder / "theirs"); })})
+      try {
+        use();
+        FAIL("not refused");
+      } catch (const Error& error) {
+        CHECK(error.code() == ExitCode::permission);
+        CHECK(std::string(error.what()) ==
+              (folder / "theirs") + ": is a symbolic link of user id 4711: remove it");
+      }
   }
 
   TEST_CASE("a file in a folder's place is refused") {
