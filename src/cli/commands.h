@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -39,6 +40,10 @@ struct Command {
   const char* name;
   Register add;
 };
+
+// Every subcommand, where a run builds only the one that is named: what manual pages, completions
+// and their tests are made from. `program` must outlive it.
+std::unique_ptr<CLI::App> whole_command_line(Program& program);
 
 void add_process(CLI::App& app, Program& program);
 void add_cleanup_stuck(CLI::App& app, Program& program);
