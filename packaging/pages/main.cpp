@@ -1,4 +1,4 @@
-// schedctl_pages FOLDER -- writes the manual pages and the completions of the shells.
+// schedctl_pages FOLDER -- writes the manual pages, the completions of the shells and the units.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/page.h"
 #include "man.h"
+#include "setup/units.h"
 #include "shells.h"
 #include "util/embedded_text.h"
 
@@ -22,6 +23,19 @@ void write(const fs::path& path, const std::string& content) {
   std::ofstream file(path, std::ios::trunc);
   file << content << std::flush;
   if (!file) throw std::runtime_error(path.string() + ": cannot be written");
+}
+
+// Those of the package. Where the program lies is known when it is installed.
+void write_units(const fs::path& folder) {
+  const setup::Plan plan{.program = "/@PROGRAM@",
+                         .config = setup::system_config,
+                         .when = setup::every(std::chrono::minutes(1)),
+                         .user = {"schedctl", 0, 0, {}, ""},
+                         .path = setup::usual_path,
+                         .mailto = "",
+                         .log_file = ""};
+  for (const auto& [name, text] : setup::units(plan, setup::UnitKind::packaged, {}))
+    write(folder / name, text);
 }
 
 void write_all(const fs::path& folder) {
@@ -39,6 +53,7 @@ void write_all(const fs::path& folder) {
   write(folder / "completions/schedctl.bash", pages::bash_completion(model));
   write(folder / "completions/_schedctl", pages::zsh_completion(model));
   write(folder / "completions/schedctl.fish", pages::fish_completion(model));
+  write_units(folder / "systemd");
 }
 
 }  // namespace

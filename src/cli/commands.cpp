@@ -26,6 +26,7 @@ constexpr Command commands[] = {
     {"process", add_process},
     {"cleanup-stuck", add_cleanup_stuck},
     {"status", add_status},
+    {"setup-cron", add_setup_cron},
     {"test", add_test},
     {"migrate", add_migrate},
     {"enqueue", add_enqueue},

@@ -48,6 +48,7 @@ std::unique_ptr<CLI::App> whole_command_line(Program& program);
 void add_process(CLI::App& app, Program& program);
 void add_cleanup_stuck(CLI::App& app, Program& program);
 void add_status(CLI::App& app, Program& program);
+void add_setup_cron(CLI::App& app, Program& program);
 void add_test(CLI::App& app, Program& program);
 void add_migrate(CLI::App& app, Program& program);
 void add_enqueue(CLI::App& app, Program& program);

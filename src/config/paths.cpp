@@ -6,13 +6,13 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdint>
 #include <filesystem>
 #include <vector>
 
 #include "config/environment.h"
 #include "config/redact.h"
 #include "config/section.h"
+#include "util/hash.h"
 #include "util/text.h"
 
 namespace schedctl::config {

@@ -21,6 +21,7 @@ inline std::string_view find_text(EmbeddedTexts texts, std::string_view name) {
 
 namespace text {
 extern const EmbeddedTexts pages;  // packaging/man: "schedctl-process"
+extern const EmbeddedTexts units;  // packaging/systemd: "schedctl.service"
 }  // namespace text
 
 }  // namespace schedctl
