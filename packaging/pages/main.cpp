@@ -33,7 +33,8 @@ void write_units(const fs::path& folder) {
                          .user = {"schedctl", 0, 0, {}, ""},
                          .path = setup::usual_path,
                          .mailto = "",
-                         .log_file = ""};
+                         .log_file = "",
+                         .profile = ""};
   for (const auto& [name, text] : setup::units(plan, setup::UnitKind::packaged, {}))
     write(folder / name, text);
 }

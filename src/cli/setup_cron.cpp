@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -82,13 +83,15 @@ Plan plan_for(const SetupOptions& options, Program& program) {
   if (!config)
     throw ConfigError(fmt::format(
         "no configuration file found: write {}, or name one with --config", setup::system_config));
+  const char* profile = std::getenv("SCHEDCTL_PROFILE");
   Plan plan{.program = own_path(),
             .config = *config,
             .when = when_of(options),
             .user = account_for(options),
             .path = options.path,
             .mailto = options.mailto.value_or(""),
-            .log_file = options.log_file.value_or("")};
+            .log_file = options.log_file.value_or(""),
+            .profile = profile && *profile ? profile : ""};
   setup::check(plan);
   return plan;
 }

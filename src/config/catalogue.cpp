@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "config/definition_keys.h"
 #include "config/environment.h"
 #include "config/handler_keys.h"
 #include "config/keys.h"
@@ -48,6 +49,12 @@ std::vector<CatalogueSection> catalogue() {
   all.push_back(describe(heading_of_type(1), "handler", command_keys(command, "")));
   SqlHandler sql;
   all.push_back(describe(heading_of_type(2), "handler", sql_keys(sql)));
+
+  const Definition definition;
+  CatalogueSection job{"[job.NAME]", "job", {}};
+  for (const auto& key : definition_keys())
+    job.keys.push_back({std::string(key.name), key.show(definition), ""});
+  all.push_back(std::move(job));
   return all;
 }
 

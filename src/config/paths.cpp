@@ -12,7 +12,6 @@
 #include "config/environment.h"
 #include "config/redact.h"
 #include "config/section.h"
-#include "util/hash.h"
 #include "util/text.h"
 
 namespace schedctl::config {

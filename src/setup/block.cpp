@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "util/error.h"
-#include "util/hash.h"
 #include "util/text.h"
 
 namespace schedctl::setup {

@@ -16,8 +16,8 @@ bool is_plain(unsigned char c) {
 std::string command_of(const Plan& plan, const char* subcommand) {
   // Not as lines of the table: they would hold for the lines of others too. env(1) is there for any
   // SHELL.
-  auto command = "/usr/bin/env " + cron_word("PATH=" + plan.path);
-  if (!plan.log_file.empty()) command += ' ' + cron_word("SCHEDULER_LOG_FILE=" + plan.log_file);
+  std::string command = "/usr/bin/env";
+  for (const auto& variable : environment_of(plan)) command += ' ' + cron_word(variable);
   return fmt::format("{} {} --config {} {}", command, cron_word(plan.program),
                      cron_word(plan.config), subcommand);
 }

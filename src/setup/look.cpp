@@ -40,10 +40,9 @@ Values values_of(const std::string& answer) {
 // What this shell has set and those who start the runs do not know.
 std::vector<std::string> warnings_of(const Values& values) {
   std::vector<std::string> warnings;
-  for (const char* name :
-       {"SCHEDCTL_DATABASE_URL", "DATABASE_URL", "PGHOST", "PGDATABASE", "PGSERVICE",
-        "SCHEDCTL_HOST", "SCHEDCTL_PROFILE", "SCHEDCTL_STATE_DIR", "SCHEDCTL_DATA_DIR",
-        "SCHEDULER_MAX_CONCURRENT_JOBS", "SCHEDULER_MAX_RETRIES"})
+  for (const char* name : {"SCHEDCTL_DATABASE_URL", "DATABASE_URL", "PGHOST", "PGDATABASE",
+                           "PGSERVICE", "SCHEDCTL_HOST", "SCHEDCTL_STATE_DIR", "SCHEDCTL_DATA_DIR",
+                           "SCHEDULER_MAX_CONCURRENT_JOBS", "SCHEDULER_MAX_RETRIES"})
     if (const char* value = std::getenv(name); value && *value)
       warnings.push_back(fmt::format(
           "{} is set here, but a run will not have it: write it into the configuration", name));
@@ -57,10 +56,11 @@ std::vector<std::string> warnings_of(const Values& values) {
 }  // namespace
 
 Look look_as_started(const Plan& plan) {
+  auto env = environment_of(plan);
+  env.insert(env.end(), {"HOME=" + plan.user.home, "LOGNAME=" + plan.user.name, "SHELL=/bin/sh"});
   const auto answer =
       capture({.argv = {plan.program, "--config", plan.config, "--json", "config", "show"},
-               .env = {"PATH=" + plan.path, "HOME=" + plan.user.home, "LOGNAME=" + plan.user.name,
-                       "SHELL=/bin/sh"},
+               .env = std::move(env),
                .input = "",
                .user = plan.user});
   auto said = last_line(answer.err);

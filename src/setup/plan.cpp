@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "util/error.h"
-#include "util/hash.h"
 #include "util/text.h"
 
 namespace schedctl::setup {
@@ -39,11 +38,19 @@ std::string name_of(const std::string& config) {
   return config == system_config ? "schedctl" : "schedctl-" + id_of(config);
 }
 
+std::vector<std::string> environment_of(const Plan& plan) {
+  std::vector<std::string> variables = {"PATH=" + plan.path};
+  if (!plan.profile.empty()) variables.push_back("SCHEDCTL_PROFILE=" + plan.profile);
+  if (!plan.log_file.empty()) variables.push_back("SCHEDULER_LOG_FILE=" + plan.log_file);
+  return variables;
+}
+
 void check(const Plan& plan) {
   check_path("program", plan.program);
   check_path("--config", plan.config);
   check_path("--path", plan.path);
   if (!plan.log_file.empty()) check_path("--log-file", plan.log_file);
+  check_text("SCHEDCTL_PROFILE", plan.profile);
   const bool is_address = std::ranges::all_of(plan.mailto, [](unsigned char c) {
     return std::isalnum(c) ||
            std::string_view("@._+-,").find(static_cast<char>(c)) != std::string_view::npos;

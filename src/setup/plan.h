@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "setup/when.h"
 #include "util/account.h"
@@ -18,6 +19,7 @@ struct Plan {
   std::string path;      // PATH of the runs, and so of the handlers that get theirs from it
   std::string mailto;    // empty: as cron does without it
   std::string log_file;  // empty: as the configuration says
+  std::string profile;   // of the configuration; empty: none
   Duration stop_timeout = std::chrono::seconds(45);  // until systemd kills a run that was stopped
 };
 
@@ -30,6 +32,9 @@ std::string id_of(const std::string& config);
 // "schedctl" for the configuration of the system, "schedctl-1f2e3d4c" for others: of files in
 // /etc/cron.d, where a name with a dot would be passed over, and of units.
 std::string name_of(const std::string& config);
+
+// "NAME=value": what the runs get besides what cron or systemd gives them.
+std::vector<std::string> environment_of(const Plan& plan);
 
 // Throws UsageError that names the value and why it cannot be used.
 void check(const Plan& plan);

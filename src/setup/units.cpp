@@ -57,12 +57,6 @@ std::string render(std::string_view text, UnitKind kind, const Values& values) {
   return out;
 }
 
-std::string environment_of(const Plan& plan) {
-  auto text = unit_word("PATH=" + plan.path);
-  if (!plan.log_file.empty()) text += ' ' + unit_word("SCHEDULER_LOG_FILE=" + plan.log_file);
-  return text;
-}
-
 std::string calendar_of(const When& when) {
   std::string text;
   for (const auto& moment : when.calendar)
@@ -83,14 +77,15 @@ std::string unit_word(const std::string& text) {
 }
 
 std::vector<Unit> units(const Plan& plan, UnitKind kind, const std::vector<std::string>& writable) {
-  std::string folders;
-  for (const auto& folder : writable) folders += (folders.empty() ? "" : " ") + unit_word(folder);
-  Values values = {{"USER", plan.user.name},
-                   {"PROGRAM", unit_word(plan.program)},
-                   {"CONFIG", unit_word(plan.config)},
-                   {"ENVIRONMENT", environment_of(plan)},
-                   {"WRITABLE", folders},
-                   {"STOP_TIMEOUT", format_duration(plan.stop_timeout)}};
+  const auto list = [](const std::vector<std::string>& words) {
+    std::string text;
+    for (const auto& word : words) text += (text.empty() ? "" : " ") + unit_word(word);
+    return text;
+  };
+  Values values = {
+      {"USER", plan.user.name},           {"PROGRAM", unit_word(plan.program)},
+      {"CONFIG", unit_word(plan.config)}, {"ENVIRONMENT", list(environment_of(plan))},
+      {"WRITABLE", list(writable)},       {"STOP_TIMEOUT", format_duration(plan.stop_timeout)}};
   const auto service = find_text(text::units, "schedctl.service");
   const auto timer = find_text(text::units, "schedctl.timer");
   std::vector<Unit> made;

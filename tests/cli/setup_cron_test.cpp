@@ -195,6 +195,17 @@ TEST_SUITE("cli::setup_cron") {
     CHECK(contains(end.err, "SCHEDCTL_HOST is set here"));
   }
 
+  TEST_CASE("the profile that is in effect goes with the runs") {
+    Machine machine;
+    machine.folder.write(
+        "schedctl.toml",
+        "[database]\nurl = \"postgresql:///app\"\n[profile.night.log]\nlevel = \"warn\"\n");
+    const auto lines = machine.setup({"--print"}, {"SCHEDCTL_PROFILE=night"});
+    CHECK(lines.err == "");
+    CHECK(contains(lines.out, " SCHEDCTL_PROFILE=night "));
+    check_refused(machine.setup({"--print"}, {"SCHEDCTL_PROFILE=day"}), 78, "day");
+  }
+
   TEST_CASE("--print shows the lines and changes nothing, with a cron or without") {
     Machine machine;
     const auto lines = machine.setup({"--print"}, {"PATH=" + (machine.folder / "nothing")});

@@ -19,7 +19,8 @@ Plan plan() {
           .user = {"ada", 1000, 1000, {}, "/home/ada"},
           .path = usual_path,
           .mailto = "",
-          .log_file = ""};
+          .log_file = "",
+          .profile = ""};
 }
 
 // As cron does with the command of a line: "\%" is "%", and an open "%" ends it. Source:

@@ -22,7 +22,8 @@ Plan plan() {
           .user = {"postgres", 101, 101, {}, "/var/lib/postgresql"},
           .path = usual_path,
           .mailto = "",
-          .log_file = ""};
+          .log_file = "",
+          .profile = ""};
 }
 
 // What systemd says against units in a folder; empty: nothing.
