@@ -34,6 +34,8 @@ TEST_SUITE("e2e::install") {
           "/usr/share/doc/schedctl/examples/quickstart/schedctl.toml"})
       CHECK_MESSAGE(std::filesystem::is_regular_file(root.path() + file), file);
     CHECK(run({root / "usr/bin/schedctl", "--version"}).out.starts_with("schedctl "));
+    CHECK(run({"grep", "^ExecStart", root / "usr/lib/systemd/system/schedctl.service"})
+              .out.starts_with("ExecStart=\"/usr/bin/schedctl\" --config "));
     const auto manual = run({"man", "-M", root / "usr/share/man", "schedctl-process"},
                             {.env = {"PAGER=cat", "LC_ALL=C.UTF-8"}});
     CHECK(manual.out.find("schedctl-process - run what is due") != std::string::npos);

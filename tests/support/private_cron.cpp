@@ -1,6 +1,14 @@
 #include "support/private_cron.h"
 
+#include <unistd.h>
+
 namespace schedctl::test {
+
+bool may_mount() {
+  return geteuid() == 0 && run({"unshare", "--mount", "--propagation=private", "mount", "-t",
+                                "tmpfs", "tmpfs", "/mnt"})
+                                   .exit_code == 0;
+}
 
 std::vector<std::string> in_private_cron(const std::string& script) {
   const std::string prelude =

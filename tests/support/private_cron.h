@@ -9,6 +9,9 @@
 
 namespace schedctl::test {
 
+// Only root may, and not in every container.
+bool may_mount();
+
 // The command that runs `script` with bash in such a place; $S is the binary.
 std::vector<std::string> in_private_cron(const std::string& script);
 
