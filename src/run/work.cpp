@@ -142,6 +142,7 @@ class Worker {
   ExitCode result() const;
 
   const WorkOrder& order_;
+  const Clock::time_point linger_end_ = Clock::now() + order_.config.process.linger;
   handlers::Registry registry_;
   Spool spool_;
   SharedSigns signs_;
@@ -176,7 +177,7 @@ void Worker::claim_until_window_end() {
         continue;
       }
       if (dispatcher_.look_again()) continue;
-      const bool stays = lingers() || heartbeat_.awaits_evidence();
+      const bool stays = Clock::now() < linger_end_ || heartbeat_.awaits_evidence();
       if (!stays || dispatcher_.limit_reached()) return;
       wait_idle();
     }
@@ -191,7 +192,9 @@ void Worker::claim_until_window_end() {
 // Other runs of this host may have the places meanwhile.
 void Worker::wait_idle() {
   pool_.release_idle();
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(order_.window_end - Clock::now());
+  const auto now = Clock::now();
+  const auto end = now < linger_end_ ? std::min(order_.window_end, linger_end_) : order_.window_end;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - now);
   const auto longest = lingers() ? idle_wait : working_wait;
   signals::wait(std::clamp(std::min(left, dispatcher_.rest()), 0ms, longest));
 }

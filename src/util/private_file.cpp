@@ -103,6 +103,7 @@ namespace {
 }
 
 void write_all(const Fd& fd, const std::string& path, std::string_view content) {
+  if (ftruncate(fd.get(), 0) != 0) refuse_write(path);  // a crash may have left a longer one
   while (!content.empty()) {
     const auto written = write(fd.get(), content.data(), content.size());
     if (written < 0 && errno == EINTR) continue;
@@ -119,18 +120,27 @@ void flush_folder(const std::string& path) {
   if (!fd || fsync(fd.get()) != 0) refuse_write(path);
 }
 
-}  // namespace
-
-void write_private_file(const std::string& path, std::string_view content) {
+void write_file(const std::string& path, std::string_view content, mode_t mode) {
   const auto draft = path + ".tmp";
   try {
-    write_all(open_private_file(draft, Create::yes), draft, content);
-    if (rename(draft.c_str(), path.c_str()) != 0) refuse_write(path);
+    const auto fd = open_private_file(draft, Create::yes);
+    write_all(fd, draft, content);
+    if (fchmod(fd.get(), mode) != 0 || rename(draft.c_str(), path.c_str()) != 0) refuse_write(path);
   } catch (...) {
     unlink(draft.c_str());
     throw;
   }
   flush_folder(path);
+}
+
+}  // namespace
+
+void write_private_file(const std::string& path, std::string_view content) {
+  write_file(path, content, 0600);
+}
+
+void write_public_file(const std::string& path, std::string_view content) {
+  write_file(path, content, 0644);
 }
 
 bool try_lock(const Fd& fd) { return flock(fd.get(), LOCK_EX | LOCK_NB) == 0; }

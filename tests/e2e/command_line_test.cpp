@@ -17,7 +17,8 @@ const std::vector<Words> commands = {
     {"process"},       {"cleanup-stuck"},   {"status"},         {"test"},
     {"migrate"},       {"enqueue", "noop"}, {"job", "show"},    {"job", "retry"},
     {"job", "cancel"}, {"history"},         {"logs"},           {"pause"},
-    {"resume"},        {"validate"},        {"config", "show"}, {"next", "x"}};
+    {"resume"},        {"validate"},        {"config", "show"}, {"next", "x"},
+    {"setup-cron"}};
 
 // Command lines that miss something or hold what cannot be.
 const std::vector<Words> wrong_values = {

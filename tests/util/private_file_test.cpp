@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <string>
 
 #include "support/process.h"
@@ -147,6 +149,24 @@ TEST_SUITE("util::private_file") {
         CHECK(error.code() == ExitCode::cannot_create);
       }
     }
+  }
+
+  TEST_CASE("a file is written whole, over whatever a crash has left of its draft") {
+    const test::TempDir folder;
+    const Umask open_to_all(0);
+    folder.write("file.tmp", std::string(1000, 'x'));
+    folder.write("public.tmp", std::string(1000, 'x'));
+
+    write_private_file(folder / "file", "short\n");
+    write_public_file(folder / "public", "short\n");
+
+    for (const auto* name : {"file", "public"}) {
+      std::ifstream file(folder / name);
+      CHECK(std::string(std::istreambuf_iterator<char>(file), {}) == "short\n");
+      CHECK(access((folder / (std::string(name) + ".tmp")).c_str(), F_OK) != 0);
+    }
+    CHECK(mode_of(folder / "file") == 0600);
+    CHECK(mode_of(folder / "public") == 0644);
   }
 
   TEST_CASE("only one open file can hold a lock, and closing gives it back") {
