@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # What Debian 12 needs to build, test and run schedctl. Any version of the server will do, see has_server.
 # shellcheck disable=SC2034
 packages=(g++ cmake ninja-build ccache pkg-config libpqxx-dev libpq-dev libcli11-dev nlohmann-json3-dev
-  libspdlog-dev libfmt-dev libtomlplusplus-dev doctest-dev libhowardhinnant-date-dev tzdata python3)
+  libspdlog-dev libfmt-dev libtomlplusplus-dev doctest-dev tzdata python3)
 
 say() { printf '\n==> %s\n' "$*"; }
 die() {
