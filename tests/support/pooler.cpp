@@ -55,7 +55,7 @@ bool pooled() {
 
 bool needs_session(const char* why) {
   if (!pooled()) return false;
-  MESSAGE("left out, as it needs a session: " << why);
+  MESSAGE("left out, as it needs a session: " << std::string(why));
   ++left_out_tests;
   return true;
 }
