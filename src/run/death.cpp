@@ -47,12 +47,14 @@ std::string DeathWatch::verdict(const queue::WorkerSign& sign, Seen& seen) const
     return "";
   }
   const bool rebooted = same_host && sign.boot_id != boot_id_;
-  if (rebooted && sign.same_server) return "its host has been restarted";
+  if (rebooted && sign.same_server && sign.direct) return "its host has been restarted";
   // A server that was restarted has forgotten every lock. Who lives takes his again before the
   // second look; who was on this host before its restart does not live.
   if (!rebooted && !(sign.same_server && sign.direct)) return "";
+  // Behind a pooler nobody has a lock, and another host may bear the same name: renewals tell.
+  if (!sign.direct) seen.proof_takes = renewal_patience;
   if (!seen.suspect_since) seen.suspect_since = now;
-  if (now - *seen.suspect_since < second_look_after) return "";
+  if (now - *seen.suspect_since < seen.proof_takes) return "";
   return rebooted ? "its host has been restarted" : "its session is gone";
 }
 
@@ -98,7 +100,7 @@ std::optional<DeathWatch::Instant> DeathWatch::next_evidence() const {
   for (const auto& [id, seen] : seen_) {
     if (seen.proven_dead) continue;
     if (seen.lease_over) expect(seen.renewed_at + renewal_patience);
-    if (seen.suspect_since) expect(*seen.suspect_since + second_look_after);
+    if (seen.suspect_since) expect(*seen.suspect_since + seen.proof_takes);
   }
   return next;
 }

@@ -54,6 +54,7 @@ class DeathWatch {
     Instant renewed_at{};  // when it had this lease first
     bool lease_over = false;
     std::optional<Instant> suspect_since{};  // its lock is missing, or its process
+    std::chrono::milliseconds proof_takes = second_look_after;
     bool proven_dead = false;
   };
 

@@ -181,6 +181,28 @@ TEST_SUITE("run::death [db]") {
     CHECK(watcher.look() == Why{"its host has been restarted"});
   }
 
+  TEST_CASE("behind a pooler, a host of the same name is not this one before its restart") {
+    test::Database database;
+    Other other(database, "here", "/none");
+    other.lose_session();
+    database.query("update workers set boot_id = 'another', direct = false");
+    Watcher watcher(database);
+    const auto began = std::chrono::steady_clock::now();
+    auto renewed = began;
+    while (renewed < began + run::renewal_patience + 1s) {
+      CHECK(watcher.look().empty());
+      if (std::chrono::steady_clock::now() < renewed + 1s) continue;
+      database.query("update workers set lease_until = now() + interval '1 hour'");
+      renewed = std::chrono::steady_clock::now();
+    }
+
+    Why why;
+    test::wait_until([&] { return !(why = watcher.look()).empty(); }, "the evidence");
+
+    CHECK(why == Why{"its host has been restarted"});
+    CHECK(std::chrono::steady_clock::now() >= renewed + run::renewal_patience);
+  }
+
   TEST_CASE("a host and its server that were restarted together: at the second look") {
     test::Database database;
     Other other(database, "here", "/none");
