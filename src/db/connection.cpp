@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 #include <thread>
 
 #include "db/connection_impl.h"
@@ -27,6 +28,7 @@ struct Failure {
   std::string place;
   std::string sqlstate;
   std::string message;  // one line
+  bool no_address = false;
 };
 
 // With PQERRORS_VERBOSE the server's message reads "FATAL:  28P01: password authentication failed
@@ -89,6 +91,18 @@ PGconn* try_connect(const Keywords& keywords, Clock::time_point until, Failure& 
   return nullptr;
 }
 
+// A share of the time for each of its addresses.
+PGconn* try_host(const Keywords& host, Clock::time_point until, Failure& failure) {
+  std::string fault;
+  const auto ways = located(host, until, fault);
+  if (ways.empty()) failure = {place(host), "", fault, true};
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    const auto share = (until - Clock::now()) / static_cast<long>(ways.size() - i);
+    if (auto* connected = try_connect(ways[i], Clock::now() + share, failure)) return connected;
+  }
+  return nullptr;
+}
+
 // No sense in trying again: the server was reached and said no.
 bool is_final(const Failure& failure) {
   const auto& state = failure.sqlstate;
@@ -139,20 +153,26 @@ constexpr auto take_options_away =
                                   "(sslrootcert), or choose a weaker sslmode");
   if (failure.message.find("session is read-only") != std::string::npos)
     say(ExitCode::temporary, "read-only: no host of the list is a primary");
+  if (failure.no_address) say(ExitCode::temporary, "its name has no address: " + failure.message);
   say(ExitCode::temporary, failure.message + ": is the server running?");
   std::abort();
 }
 
+// Few hosts need no more than this each, unless somebody has asked for more time.
+Duration limit_of(Duration connect_timeout, std::size_t hosts) {
+  if (connect_timeout > config::Database().connect_timeout) return connect_timeout;
+  return std::min<Duration>(connect_timeout, 3s * hosts);
+}
+
 PGconn* connect(const config::Database& database, Session session) {
   const auto hosts = attempts(database, session);
-  const auto limit = std::min<Duration>(database.connect_timeout, 3s * hosts.size());
-  const auto until = Clock::now() + limit;
+  const auto until = Clock::now() + limit_of(database.connect_timeout, hosts.size());
   auto pause = std::chrono::milliseconds(50);
   for (;;) {
     Failure failure;
     for (std::size_t i = 0; i < hosts.size(); ++i) {
       const auto slice = (until - Clock::now()) / static_cast<long>(hosts.size() - i);
-      if (auto* connected = try_connect(hosts[i], Clock::now() + slice, failure)) return connected;
+      if (auto* connected = try_host(hosts[i], Clock::now() + slice, failure)) return connected;
       if (is_final(failure) && hosts.size() == 1) give_up(failure, database);
     }
     if (Clock::now() + pause >= until) give_up(failure, database);
@@ -182,16 +202,13 @@ Connection::Impl::Impl(PGconn* connected, config::Database settings, Session ses
     : PolicyHolder{ConnectOnce(connected)},
       connection_base(policy),
       raw(connected),
-      canceller(PQgetCancel(connected)),
+      canceller(std::make_shared<Canceller>(connected)),
       database(std::move(settings)),
       local_settings(database.pooled ? db::local_settings(database, session) : std::string()) {
   init();
 }
 
-Connection::Impl::~Impl() {
-  PQfreeCancel(canceller);
-  close();
-}
+Connection::Impl::~Impl() { close(); }
 
 // Behind a pooler, the session has whatever search_path and limits somebody has left there.
 Connection::Connection(const config::Database& database, Session session) {
@@ -253,8 +270,17 @@ void Connection::on_notice(std::function<void(std::string_view)> heard) {
 }
 
 void Connection::cancel() noexcept {
-  char message[256];
-  PQcancel(impl_->canceller, message, sizeof message);
+  const auto canceller = impl_->canceller;
+  if (canceller->busy.exchange(true)) return;
+  try {
+    std::thread([canceller] {
+      char message[256];
+      PQcancel(canceller->request, message, sizeof message);
+      canceller->busy = false;
+    }).detach();
+  } catch (const std::system_error&) {
+    sever();
+  }
 }
 
 void Connection::sever() noexcept {

@@ -48,7 +48,8 @@ class Connection {
   // What the server says beside its answers (RAISE WARNING and the like), one line each, on the
   // thread that waits for the answer. Without a function nobody hears of it.
   void on_notice(std::function<void(std::string_view line)> heard);
-  // Asks the server to cancel the statement that another thread is waiting for. Thread-safe.
+  // Asks the server to cancel the statement that another thread is waiting for, and does not wait
+  // for it; as sever() when no thread can be had for that. Thread-safe.
   void cancel() noexcept;
   // Breaks the socket, so that a thread that waits in a statement gets an error at once.
   // Thread-safe.

@@ -3,7 +3,9 @@
 
 #include <libpq-fe.h>
 
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <pqxx/connection_base>
 #include <pqxx/connectionpolicy>
 #include <set>
@@ -26,6 +28,18 @@ class ConnectOnce : public pqxx::connectionpolicy {
   PGconn* connected_;
 };
 
+// What asks the server to cancel a statement. It may wait for the network for long, so it is asked
+// on a thread that nobody waits for, and not twice at a time.
+struct Canceller {
+  explicit Canceller(PGconn* connection) : request(PQgetCancel(connection)) {}
+  ~Canceller() { PQfreeCancel(request); }
+  Canceller(const Canceller&) = delete;
+  Canceller& operator=(const Canceller&) = delete;
+
+  PGcancel* const request;
+  std::atomic<bool> busy{false};
+};
+
 struct PolicyHolder {
   ConnectOnce policy;
 };
@@ -36,7 +50,7 @@ class Connection::Impl : private PolicyHolder, public pqxx::connection_base {
   ~Impl();
 
   PGconn* const raw;
-  PGcancel* const canceller;
+  const std::shared_ptr<Canceller> canceller;
   const config::Database database;
   const std::string local_settings;  // of each transaction; empty unless the database is pooled
   std::set<const char*> seen;        // statements used once: prepared at their second use

@@ -1,5 +1,6 @@
 #include "db/conninfo.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <libpq-fe.h>
 
@@ -7,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "db/resolve.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -82,6 +84,11 @@ std::vector<std::string> split(const std::string& list) {
 bool is_local(const std::string& host) {
   return host.empty() || host[0] == '/' || host[0] == '@' || host == "localhost" || host == "::1" ||
          (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
+}
+
+bool is_address(const std::string& host) {
+  unsigned char address[sizeof(in6_addr)];
+  return inet_pton(AF_INET, host.c_str(), address) == 1 || host.find(':') != std::string::npos;
 }
 
 std::string quote_identifier(const std::string& name) {
@@ -249,6 +256,22 @@ std::string local_settings(const config::Database& database, Session session) {
     else if (name != "default_transaction_isolation")  // too late for this one
       text += fmt::format("set local {}='{}';", name, value);
   return text;
+}
+
+std::vector<Keywords> located(const Keywords& host, std::chrono::steady_clock::time_point until,
+                              std::string& fault) {
+  const auto name = get(host, "host", "PGHOST");
+  const bool given = !get(host, "hostaddr", "PGHOSTADDR").empty();
+  if (given || name.empty() || name[0] == '/' || name[0] == '@' || is_address(name)) return {host};
+  const auto addresses = resolve(name, until);
+  fault = addresses.fault;
+  std::vector<Keywords> all;
+  for (const auto& address : addresses.found) {
+    all.push_back(host);
+    set(all.back(), "host", name);  // for the certificate and the password file
+    set(all.back(), "hostaddr", address);
+  }
+  return all;
 }
 
 std::string place(const Keywords& keywords) {

@@ -2,6 +2,7 @@
 // session's settings. Source: PostgreSQL manual, "Database Connection Control Functions".
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +26,11 @@ std::vector<Keywords> attempts(const config::Database& database, Session session
 // The same settings for one transaction, "set local a='b';" and so on: whose session it is behind a
 // pooler, and what others have left there, is decided anew by each transaction.
 std::string local_settings(const config::Database& database, Session session);
+
+// A host's keywords for each address that it has, asked for until then when it is given by
+// name. None: `fault` says why.
+std::vector<Keywords> located(const Keywords& host, std::chrono::steady_clock::time_point until,
+                              std::string& fault);
 
 // "host:port" or the socket's folder, for messages.
 std::string place(const Keywords& keywords);

@@ -189,14 +189,13 @@ void Recorder::store(Load& load) {
 // Whoever asked for it works too, and finds out by itself what the database does not do.
 void Recorder::assist_now(const Assistance& work) {
   try {
-    if (!connection_) connection_.emplace(database_, db::Session::recording);
-    count_swept(work(*connection_));
+    count_swept(work(connection()));
   } catch (const DatabaseError& e) {
-    if (e.connection_lost()) connection_.reset();
+    if (e.connection_lost()) disconnect();
     log::info("a batch of jobs is left for later", {{"error", e.what()}});
   } catch (
       const std::exception& e) {  // a fault of ours, which must not cost the others their outcomes
-    connection_.reset();
+    disconnect();
     log::error("a batch of jobs is left for later", {{"error", e.what()}});
   }
   --unstored_;
@@ -272,12 +271,11 @@ bool Recorder::persist(const Work& work) {
   for (bool again = false;; again = true) {
     if (gave_up_) return false;
     try {
-      if (!connection_) connection_.emplace(database_, db::Session::recording);
-      db::Transaction tx(*connection_, db::autocommit);
+      db::Transaction tx(connection(), db::autocommit);
       work(tx, again);
       return true;
     } catch (const DatabaseError& e) {
-      if (e.connection_lost()) connection_.reset();
+      if (e.connection_lost()) disconnect();
       if (!e.transient() && connection_) throw;
       const bool useless = !e.transient() || hurried_ || Clock::now() + pause > safe_until_();
       if (useless) return give_up(e.what());
@@ -285,6 +283,29 @@ bool Recorder::persist(const Work& work) {
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, 1000ms);
   }
+}
+
+// No attempt to connect may go on for long when the claims are no longer ours.
+db::Connection& Recorder::connection() {
+  if (connection_) return *connection_;
+  auto database = database_;
+  const auto now = Clock::now(), safe_until = std::max(safe_until_(), now + 1s);
+  database.connect_timeout =
+      std::min(database.connect_timeout, std::chrono::duration_cast<Duration>(safe_until - now));
+  db::Connection fresh(database, db::Session::recording);
+  const std::lock_guard lock(connection_mutex_);
+  return connection_.emplace(std::move(fresh));
+}
+
+void Recorder::disconnect() {
+  const std::lock_guard lock(connection_mutex_);
+  connection_.reset();
+}
+
+void Recorder::abandon() {
+  hurried_ = true;
+  const std::lock_guard lock(connection_mutex_);
+  if (connection_) connection_->sever();
 }
 
 bool Recorder::give_up(const std::string& why) {

@@ -72,8 +72,10 @@ class Recorder {
   Tally tally() const;
   // Outcomes of claims so far, those that the fence refused too.
   long stored() const { return stored_outcomes_; }
-  // Gives up on what cannot be stored soon: the run must end.
+  // Gives up on what cannot be stored soon: the run must end. Thread-safe.
   void hurry() { hurried_ = true; }
+  // As hurry(), and ends also what waits for an answer of the database. Thread-safe.
+  void abandon();
 
  private:
   struct Batch {
@@ -112,6 +114,8 @@ class Recorder {
   void count(const std::vector<queue::Settled>& batch, std::vector<job::ExecutionId> stored);
   template <typename Work>
   bool persist(const Work& work);
+  db::Connection& connection();
+  void disconnect();
 
   const config::Database database_;
   const job::WorkerId id_;
@@ -130,7 +134,8 @@ class Recorder {
   bool soon_ = false;
   Tally tally_;
 
-  // Used by the thread only.
+  std::mutex connection_mutex_;  // while the connection is replaced, or severed by another thread
+  // Otherwise used by the thread only.
   std::optional<db::Connection> connection_;
   std::vector<queue::LogLine> unkept_;  // not taken by the database
   std::atomic<std::size_t> unstored_{0};

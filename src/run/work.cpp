@@ -28,6 +28,8 @@ using handlers::StopReason;
 // Whatever matters wakes us; these are for the safety of the lease and for what nobody tells.
 constexpr std::chrono::milliseconds working_wait = 100ms;
 constexpr std::chrono::milliseconds idle_wait = 1s;
+// When the lease is lost, the database may still hear of what was cut off, if it answers.
+constexpr std::chrono::milliseconds last_words = 2s;
 
 // One page that the reapers share with us.
 class SharedSigns {
@@ -66,6 +68,7 @@ class Worker {
  public:
   Worker(const WorkOrder& order, db::Connection& connection, queue::Waiting waiting)
       : order_(order),
+        connection_(connection),
         registry_(handlers::make_handlers(order.config)),
         spool_(order.config, order.installation),
         lock_(folder_of(order.config.process.lock_file), order.installation),
@@ -126,6 +129,7 @@ class Worker {
   void stop_lost() {
     pool_.give_back_queued();  // nothing more may start
     pool_.stop_all(StopReason::fence_lost, true);
+    connection_.sever();  // nothing more may be claimed, and the answer may never come
     signals::wake();
   }
   bool must_stop() const {
@@ -141,6 +145,7 @@ class Worker {
   ExitCode result() const;
 
   const WorkOrder& order_;
+  db::Connection& connection_;  // of the claims
   handlers::Registry registry_;
   Spool spool_;
   SharedSigns signs_;
@@ -199,7 +204,7 @@ void Worker::wait_idle() {
 // the grace.
 void Worker::finish() {
   const auto& process = order_.config.process;
-  std::optional<Clock::time_point> grace_end, force_end;
+  std::optional<Clock::time_point> grace_end, force_end, lost_at;
   while (!pool_.idle() || (recorder_.unstored() > 0 && !recorder_.gave_up())) {
     const auto now = Clock::now();
     // The heartbeat cannot say so when it waits for an answer, as a pooler lets it.
@@ -215,6 +220,8 @@ void Worker::finish() {
     if (recorder_.gave_up()) pool_.stop_all(StopReason::shutdown);  // nobody would hear of it
     if (force_end && now >= *force_end) pool_.stop_all(StopReason::shutdown, true);
     if (force_end && now >= *force_end + 2s) recorder_.hurry();
+    if (heartbeat_.lost() && !lost_at) lost_at = now;
+    if (lost_at && now >= *lost_at + last_words) recorder_.abandon();
     signals::wait(50ms);
   }
 }
