@@ -14,6 +14,7 @@
 #include "db/connection_impl.h"
 #include "db/conninfo.h"
 #include "db/errors.h"
+#include "db/greeting.h"
 #include "db/pooler.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -24,11 +25,17 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
+struct Connected {
+  PGconn* raw = nullptr;
+  Greeting greeting;
+};
+
 struct Failure {
   std::string place;
   std::string sqlstate;
   std::string message;  // one line
   bool no_address = false;
+  bool overtaken = false;  // the server is an old primary
 };
 
 // With PQERRORS_VERBOSE the server's message reads "FATAL:  28P01: password authentication failed
@@ -62,7 +69,7 @@ bool wait_for_socket(PGconn* connection, PostgresPollingStatusType want, Clock::
 // libpq itself would print them to stderr, which cron mails.
 void discard_notice(void*, const char*) {}
 
-PGconn* try_connect(const Keywords& keywords, Clock::time_point until, Failure& failure) {
+PGconn* log_in(const Keywords& keywords, Clock::time_point until, Failure& failure) {
   std::vector<const char*> names, values;
   for (const auto& [name, value] : keywords) {
     names.push_back(name.c_str());
@@ -91,21 +98,51 @@ PGconn* try_connect(const Keywords& keywords, Clock::time_point until, Failure& 
   return nullptr;
 }
 
+// Another server has been promoted, and this host has written there.
+bool is_overtaken(const config::ServerIdentity& server, const config::Database& database) {
+  const auto& last = database.last_written;
+  return last && server.timeline != 0 && server.timeline < last->timeline &&
+         server.system_identifier == last->system_identifier;
+}
+
+std::optional<Connected> try_connect(const Keywords& keywords, const config::Database& database,
+                                     const std::string& settings, Clock::time_point until,
+                                     Failure& failure) {
+  auto* raw = log_in(keywords, until, failure);
+  if (!raw) return std::nullopt;
+  std::string fault;
+  if (auto greeting = greet(raw, settings, until, fault)) {
+    if (!is_overtaken(greeting->server, database)) return Connected{raw, *greeting};
+    fault =
+        fmt::format("it is an old primary: timeline {}, and this host has written to timeline {}",
+                    greeting->server.timeline, database.last_written->timeline);
+    failure = {place(keywords), "", fault, false, true};
+  } else {
+    failure = {place(keywords), "", fault};
+  }
+  PQfinish(raw);
+  return std::nullopt;
+}
+
 // A share of the time for each of its addresses.
-PGconn* try_host(const Keywords& host, Clock::time_point until, Failure& failure) {
+std::optional<Connected> try_host(const Keywords& host, const config::Database& database,
+                                  const std::string& settings, Clock::time_point until,
+                                  Failure& failure) {
   std::string fault;
   const auto ways = located(host, until, fault);
   if (ways.empty()) failure = {place(host), "", fault, true};
   for (std::size_t i = 0; i < ways.size(); ++i) {
     const auto share = (until - Clock::now()) / static_cast<long>(ways.size() - i);
-    if (auto* connected = try_connect(ways[i], Clock::now() + share, failure)) return connected;
+    if (auto connected = try_connect(ways[i], database, settings, Clock::now() + share, failure))
+      return connected;
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 // No sense in trying again: the server was reached and said no.
 bool is_final(const Failure& failure) {
   const auto& state = failure.sqlstate;
+  if (failure.overtaken) return true;
   if (state.empty()) {
     const auto says = [&](const char* text) {
       return failure.message.find(text) != std::string::npos;
@@ -136,6 +173,10 @@ constexpr auto take_options_away =
                                     database.origin, what),
                         state, code == ExitCode::temporary, is_down(failure));
   };
+  if (failure.overtaken)
+    say(ExitCode::config, fmt::format("{}: connect to the new primary, or remove {} if this server "
+                                      "is to go on",
+                                      failure.message, escape_control(database.memory_file)));
   if (state == protocol_violation)
     say(ExitCode::config,
         failure.message + ": " + (database.pooled ? take_options_away : declare_the_pooler));
@@ -164,15 +205,17 @@ Duration limit_of(Duration connect_timeout, std::size_t hosts) {
   return std::min<Duration>(connect_timeout, 3s * hosts);
 }
 
-PGconn* connect(const config::Database& database, Session session) {
+Connected connect(const config::Database& database, Session session) {
   const auto hosts = attempts(database, session);
+  const auto settings = database.pooled ? local_settings(database, session) : std::string();
   const auto until = Clock::now() + limit_of(database.connect_timeout, hosts.size());
   auto pause = std::chrono::milliseconds(50);
   for (;;) {
     Failure failure;
     for (std::size_t i = 0; i < hosts.size(); ++i) {
       const auto slice = (until - Clock::now()) / static_cast<long>(hosts.size() - i);
-      if (auto* connected = try_host(hosts[i], Clock::now() + slice, failure)) return connected;
+      if (auto connected = try_host(hosts[i], database, settings, Clock::now() + slice, failure))
+        return *connected;
       if (is_final(failure) && hosts.size() == 1) give_up(failure, database);
     }
     if (Clock::now() + pause >= until) give_up(failure, database);
@@ -198,13 +241,33 @@ ConnectOnce::handle ConnectOnce::do_startconnect(handle current) {
   return connected;
 }
 
+namespace {
+
+// Longer than the server's own limits of these sessions, for when the server cannot keep them: a
+// machine that stands still answers nothing, and its network goes on.
+std::chrono::milliseconds longest_answer(Session session) {
+  switch (session) {
+    case Session::heartbeat:
+      return 5500ms;
+    case Session::handler:  // whose handler has a limit of its own
+    case Session::plain:
+      return 0ms;
+    default:
+      return 35s;
+  }
+}
+
+}  // namespace
+
 Connection::Impl::Impl(PGconn* connected, config::Database settings, Session session)
     : PolicyHolder{ConnectOnce(connected)},
       connection_base(policy),
       raw(connected),
       canceller(std::make_shared<Canceller>(connected)),
       database(std::move(settings)),
-      local_settings(database.pooled ? db::local_settings(database, session) : std::string()) {
+      local_settings(database.pooled ? db::local_settings(database, session) : std::string()),
+      limit(longest_answer(session)),
+      timer(PQsocket(connected)) {
   init();
 }
 
@@ -213,20 +276,12 @@ Connection::Impl::~Impl() { close(); }
 // Behind a pooler, the session has whatever search_path and limits somebody has left there.
 Connection::Connection(const config::Database& database, Session session) {
   require_configured(database);
-  impl_ = std::make_unique<Impl>(connect(database, session), database, session);
-  const auto question = impl_->local_settings +
-                        "select pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), "
-                        "pg_catalog.current_setting('transaction_read_only')";
-  PGresult* answer = PQexec(impl_->raw, question.c_str());
-  const bool good = PQresultStatus(answer) == PGRES_TUPLES_OK && PQntuples(answer) == 1;
-  const int pid = good ? std::atoi(PQgetvalue(answer, 0, 0)) : 0;
-  impl_->in_recovery = good && *PQgetvalue(answer, 0, 1) == 't';
-  impl_->read_only = good && std::string_view(PQgetvalue(answer, 0, 2)) == "on";
-  PQclear(answer);
-  if (!good)
-    throw DatabaseError(ExitCode::temporary, "database: " + first_line(PQerrorMessage(impl_->raw)),
-                        "", true);
-  if (!database.pooled && pid != PQbackendPID(impl_->raw))
+  const auto [raw, greeting] = connect(database, session);
+  impl_ = std::make_unique<Impl>(raw, database, session);
+  impl_->in_recovery = greeting.in_recovery;
+  impl_->read_only = greeting.read_only;
+  impl_->server = greeting.server;
+  if (!database.pooled && greeting.backend_pid != PQbackendPID(raw))
     throw ConfigError(fmt::format("{}: the server says that its process is another: {}",
                                   database.origin, declare_the_pooler));
 }
@@ -258,6 +313,7 @@ std::optional<std::string> Connection::local_address() const {
 
 bool Connection::in_recovery() const { return impl_->in_recovery; }
 bool Connection::read_only() const { return impl_->read_only; }
+const config::ServerIdentity& Connection::server() const { return impl_->server; }
 const config::Database& Connection::database() const { return impl_->database; }
 
 void Connection::on_notice(std::function<void(std::string_view)> heard) {

@@ -31,8 +31,9 @@ enum class Session {
 class Connection {
  public:
   // Connects, all hosts together within database.connect_timeout, with retries while the server
-  // starts up or has no free slot. Throws DatabaseError: 75 unreachable, 77 refused, 78 unknown
-  // database or undeclared pooler, with the remedy.
+  // starts up or has no free slot. An old primary is passed over. Throws DatabaseError: 75
+  // unreachable, 77 refused, 78 unknown database, undeclared pooler or nothing but an old primary,
+  // with the remedy. A statement that gets no answer within the session's limits ends the session.
   explicit Connection(const config::Database& database, Session session = Session::control);
   ~Connection();
   Connection(Connection&&) noexcept;
@@ -57,10 +58,12 @@ class Connection {
   // How many notifications have arrived since the last call; never waits. Not within a transaction.
   // Throws DatabaseError when the connection is lost.
   int take_notifications();
+  const config::ServerIdentity& server() const;
   const config::Database& database() const;
 
  private:
   friend class Transaction;
+  friend class Waiting;
   class Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -4,6 +4,7 @@
 #include <libpq-fe.h>
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <pqxx/connection_base>
@@ -13,6 +14,7 @@
 #include <string_view>
 
 #include "db/connection.h"
+#include "util/socket_timer.h"
 
 namespace schedctl::db {
 
@@ -58,6 +60,25 @@ class Connection::Impl : private PolicyHolder, public pqxx::connection_base {
   std::function<void(std::string_view)> on_notice;
   bool in_recovery = false;
   bool read_only = false;
+  config::ServerIdentity server;
+  const std::chrono::milliseconds limit;  // for an answer; zero: none
+  SocketTimer timer;
+};
+
+// As long as this object lives, we wait for an answer.
+class Waiting {
+ public:
+  explicit Waiting(Connection::Impl& session) : session_(session) {
+    if (session.limit.count() > 0) session.timer.arm(session.limit);
+  }
+  ~Waiting() {
+    if (session_.limit.count() > 0) session_.timer.disarm();
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  Connection::Impl& session_;
 };
 
 }  // namespace schedctl::db

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <mutex>
 #include <new>
 #include <system_error>
 
@@ -28,6 +29,8 @@ using handlers::StopReason;
 // Whatever matters wakes us; these are for the safety of the lease and for what nobody tells.
 constexpr std::chrono::milliseconds working_wait = 100ms;
 constexpr std::chrono::milliseconds idle_wait = 1s;
+// A server that restarts, or another that takes over, gets so long before the run ends.
+constexpr std::chrono::milliseconds server_patience = 8s;
 // When the lease is lost, the database may still hear of what was cut off, if it answers.
 constexpr std::chrono::milliseconds last_words = 2s;
 
@@ -129,7 +132,10 @@ class Worker {
   void stop_lost() {
     pool_.give_back_queued();  // nothing more may start
     pool_.stop_all(StopReason::fence_lost, true);
-    connection_.sever();  // nothing more may be claimed, and the answer may never come
+    {  // nothing more may be claimed, and the answer may never come
+      const std::lock_guard lock(connection_mutex_);
+      connection_.sever();
+    }
     signals::wake();
   }
   bool must_stop() const {
@@ -137,6 +143,8 @@ class Worker {
            Clock::now() > heartbeat_.safe_until();
   }
   void claim_until_window_end();
+  void claim_while_connected();
+  bool reconnect();
   bool idle() const {
     return dispatcher_.nothing_due() && pool_.idle() && recorder_.unstored() == 0;
   }
@@ -145,7 +153,8 @@ class Worker {
   ExitCode result() const;
 
   const WorkOrder& order_;
-  db::Connection& connection_;  // of the claims
+  std::mutex connection_mutex_;  // while the connection is replaced, or severed by another thread
+  db::Connection& connection_;   // of the claims; otherwise used by this thread only
   handlers::Registry registry_;
   Spool spool_;
   SharedSigns signs_;
@@ -172,24 +181,60 @@ ExitCode Worker::run(HostLock& host_lock) {
 
 // A fault of the database ends the claiming, not what runs: that has a connection of its own.
 void Worker::claim_until_window_end() {
-  try {
-    while (!must_stop() && Clock::now() < order_.window_end) {
-      if (dispatcher_.step()) continue;
-      if (!idle()) {
-        signals::wait(std::min(working_wait, dispatcher_.rest()));
-        continue;
-      }
-      if (dispatcher_.look_again()) continue;
-      const bool stays = lingers() || heartbeat_.awaits_evidence();
-      if (!stays || dispatcher_.limit_reached()) return;
-      wait_idle();
+  for (;;) {
+    try {
+      return claim_while_connected();
+    } catch (const DatabaseError& e) {
+      claim_error_ = e;
+      if (e.connection_lost() && reconnect()) continue;
+    } catch (const Error& e) {
+      claim_error_ = e;
+    } catch (const std::exception& e) {
+      claim_error_ = Error(ExitCode::internal, e.what());
     }
-  } catch (const Error& e) {
-    claim_error_ = e;
-  } catch (const std::exception& e) {
-    claim_error_ = Error(ExitCode::internal, e.what());
+    return log::info("no more claims in this run", {{"error", claim_error_->what()}});
   }
-  if (claim_error_) log::info("no more claims in this run", {{"error", claim_error_->what()}});
+}
+
+void Worker::claim_while_connected() {
+  while (!must_stop() && Clock::now() < order_.window_end) {
+    if (dispatcher_.step()) continue;
+    if (!idle()) {
+      signals::wait(std::min(working_wait, dispatcher_.rest()));
+      continue;
+    }
+    if (dispatcher_.look_again()) continue;
+    const bool stays = lingers() || heartbeat_.awaits_evidence();
+    if (!stays || dispatcher_.limit_reached()) return;
+    wait_idle();
+  }
+}
+
+// False: no server that takes claims was there in time, or none are wanted any more.
+bool Worker::reconnect() {
+  log::info("the connection for claims was lost; looking for the server",
+            {{"error", claim_error_->what()}});
+  auto database = order_.config.database;
+  database.connect_timeout = std::min<Duration>(database.connect_timeout, 1s);
+  const auto until = std::min(Clock::now() + server_patience, order_.window_end);
+  for (auto pause = 50ms; !must_stop() && Clock::now() < until;
+       pause = std::min(pause * 2, 400ms)) {
+    try {
+      db::Connection fresh(database, db::Session::claiming);
+      if (!fresh.in_recovery() && !fresh.read_only()) {
+        const std::lock_guard lock(connection_mutex_);
+        connection_ = std::move(fresh);
+        claim_error_.reset();
+        dispatcher_.look_soon();
+        return true;
+      }
+    } catch (const DatabaseError& e) {
+      claim_error_ = e;
+      if (!e.transient()) return false;
+    }
+    signals::wait(pause);
+  }
+  return false;
 }
 
 // Other runs of this host may have the places meanwhile.

@@ -68,19 +68,19 @@ Times lose_handler(void (Wire::*cut)(), const std::string& first_attempt) {
   Remote remote;
   remote.enqueue_witness("hang=60000");
   auto a = remote.start_a({"process"});
-  const auto first = remote.await_start(1);
+  const auto first = await_start(remote.island.host, 1);
   auto b = remote.start_lingering_b();
 
   (remote.wire.*cut)();
   const auto hole = Clock::now();
-  const auto times =
-      times_until(hole, {[&] { return !chaos::alive(first.process); },
-                         [&] { return remote.has_started(2); }, [&] { return !a.running(); }});
+  const auto times = times_until(
+      hole, {[&] { return !chaos::alive(first.process); },
+             [&] { return starts(remote.island.host).size() == 2; }, [&] { return !a.running(); }});
   CHECK(times[0] < 8.5);  // before the server may free the lock, on any machine
   stop(b);
   check_lost(a, first_attempt + " completed", remote);
-  CHECK(remote.await_start(2).host == "host-b");
-  remote.check_history();
+  CHECK(await_start(remote.island.host, 2).host == "host-b");
+  check_history(remote.island.host, remote.island.server);
   return {{times[0]}, {times[1]}, {times[2]}};
 }
 
@@ -154,7 +154,7 @@ void hole_in_a_claim() {
       "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'");
   CHECK(remote.start_b({"process"}).wait().exit_code == 0);
   CHECK(remote.island.value("select string_agg(attempt::text, '') from job_executions") == "1");
-  remote.check_history();
+  check_history(remote.island.host, remote.island.server);
 }
 
 // Shorter than the time after which the server gives the session up.
@@ -162,7 +162,7 @@ void hole_that_heals() {
   Remote remote;
   remote.enqueue_witness("hang=12000");
   auto a = remote.start_a({"process"});
-  remote.await_start(1);
+  await_start(remote.island.host, 1);
   auto b = remote.start_lingering_b();
 
   remote.wire.cut();
@@ -177,14 +177,14 @@ void hole_that_heals() {
   CHECK(remote.island.value("select count(*) from job_executions where status = 'completed'") ==
         "1");
   stop(b);
-  remote.check_history();
+  check_history(remote.island.host, remote.island.server);
 }
 
 void bad_line() {
   Remote remote("connect_timeout = \"20s\"\n[process]\nmax_runtime = \"3s\"\n");
   for (int i = 0; i < 20; ++i) remote.enqueue_witness("work=400");
   auto a = remote.start_a({"process"});
-  remote.await_start(1);
+  await_start(remote.island.host, 1);
   remote.wire.disturb(30, 500ms);
   const auto began = Clock::now();
   auto b = remote.start_b({"process"});
@@ -204,7 +204,7 @@ void bad_line() {
       },
       "all jobs to be done");
 
-  remote.check_history();
+  check_history(remote.island.host, remote.island.server);
 }
 
 double time_to_refuse(Remote& remote, const std::string& url, const std::string& says) {

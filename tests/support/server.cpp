@@ -65,7 +65,7 @@ Server::Server(const Server& primary, Options options)
 
 Server::~Server() {
   try {
-    crash();
+    if (std::filesystem::exists(data() + "/postmaster.pid")) crash();
   } catch (...) {  // a failed test has said why
   }
 }
@@ -102,6 +102,8 @@ std::string Server::value(const std::string& sql) const {
 void Server::crash() const { pg_ctl({"-m", "immediate", "-w", "stop"}); }
 
 void Server::restart() const { pg_ctl({"-m", "fast", "-w", "-t", "60", "restart"}); }
+
+void Server::start_stopping() const { pg_ctl({"-m", "smart", "-W", "stop"}); }
 
 void Server::promote() const { pg_ctl({"-w", "-t", "60", "promote"}); }
 
