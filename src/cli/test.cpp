@@ -165,7 +165,7 @@ class Examination {
                                                     .boot_id = "",
                                                     .lock_file = "",
                                                     .version = SCHEDCTL_VERSION,
-                                                    .local_address = {},
+                                                    .local_address = connection_->local_address(),
                                                     .pooled = program_.config().database.pooled});
     const auto claimed = queue::claim(tx, {.worker = worker,
                                            .now = now,

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <system_error>
 #include <thread>
@@ -39,13 +40,24 @@ struct Failure {
 };
 
 // With PQERRORS_VERBOSE the server's message reads "FATAL:  28P01: password authentication failed
-// ...".
+// ...", its first word in the server's language. npos: there is none.
+std::size_t find_sqlstate(const std::string& text) {
+  const auto is_code = [](char c) { return std::isdigit(c) || (c >= 'A' && c <= 'Z'); };
+  for (auto at = text.find(":  "); at != std::string::npos; at = text.find(":  ", at + 1)) {
+    const auto code = text.substr(at + 3, 5);
+    if (code.size() == 5 && std::all_of(code.begin(), code.end(), is_code) &&
+        text.compare(at + 8, 2, ": ") == 0)
+      return at + 3;
+  }
+  return std::string::npos;
+}
+
 Failure failure_of(PGconn* connection, const Keywords& keywords, bool timed_out) {
   Failure failure{place(keywords), "", timed_out ? "no answer in time" : ""};
   const std::string text = PQerrorMessage(connection);
-  if (const auto at = text.find("FATAL:  "); at != std::string::npos && text.size() > at + 15) {
-    failure.sqlstate = text.substr(at + 8, 5);
-    failure.message = first_line(text.substr(at + 15));
+  if (const auto at = find_sqlstate(text); at != std::string::npos) {
+    failure.sqlstate = text.substr(at, 5);
+    failure.message = first_line(text.substr(at + 7));
     if (failure.sqlstate == protocol_violation)
       failure.sqlstate = sqlstate_of_refusal(failure.message);
   } else if (!timed_out) {

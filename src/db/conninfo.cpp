@@ -123,6 +123,8 @@ Settings session_settings(const config::Database& database, Session session) {
                     {"IntervalStyle", "postgres"},
                     {"extra_float_digits", "1"},
                     {"standard_conforming_strings", "on"},
+                    {"array_nulls", "on"},
+                    {"transform_null_equals", "off"},
                     {"default_transaction_isolation", "read committed"}};
   const auto add = [&](std::string_view name, std::string value) {
     settings.push_back({name, std::move(value)});

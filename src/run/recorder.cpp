@@ -19,6 +19,9 @@ constexpr std::size_t rows_per_statement = 2000;
 // handlers. So long a batch waits for more after the one before it.
 constexpr auto gather = 3ms;
 constexpr std::size_t enough_outcomes = 64;
+// A server that lives and takes nothing, as its disk is full, keeps a run from its end no longer
+// than one that is gone.
+constexpr auto longest_fault = 13s;
 
 // The rows of one statement: enough to be fast, and bounded.
 template <typename Row>
@@ -228,11 +231,11 @@ void Recorder::store_batch(std::vector<queue::Settled>& batch, Store how) {
   std::vector<job::ExecutionId> ids;
   for (const auto& settled : batch) ids.push_back(settled.claim.execution_id);
   try {
-    const bool done = persist([&](db::Transaction& tx, bool again) {
+    const bool done = persist([&](db::Transaction& tx, bool) {
       auto stored = how(tx, batch, worker_);
-      // An answer that got lost may have been a yes: what is in the history already was stored by
-      // the first try.
-      if (again && stored.size() < batch.size())
+      // An answer that got lost may have been a yes, to us or to the handler: what is in the
+      // history already was stored by the first try.
+      if (stored.size() < batch.size())
         for (const auto id : queue::recorded(tx, ids, worker_)) stored.push_back(id);
       count(batch, std::move(stored));
     });
@@ -268,6 +271,7 @@ void Recorder::isolate(std::vector<queue::Settled>& batch, Store how, const std:
 template <typename Work>
 bool Recorder::persist(const Work& work) {
   auto pause = 50ms;
+  const auto began = Clock::now();
   for (bool again = false;; again = true) {
     if (gave_up_) return false;
     try {
@@ -277,7 +281,9 @@ bool Recorder::persist(const Work& work) {
     } catch (const DatabaseError& e) {
       if (e.connection_lost()) disconnect();
       if (!e.transient() && connection_) throw;
-      const bool useless = !e.transient() || hurried_ || Clock::now() + pause > safe_until_();
+      const auto next = Clock::now() + pause;
+      const bool useless =
+          !e.transient() || hurried_ || next > safe_until_() || next > began + longest_fault;
       if (useless) return give_up(e.what());
     }
     std::this_thread::sleep_for(pause);

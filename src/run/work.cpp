@@ -10,6 +10,7 @@
 #include <new>
 #include <system_error>
 
+#include "db/conflict.h"
 #include "handlers/handler.h"
 #include "run/dispatcher.h"
 #include "run/heartbeat.h"
@@ -31,6 +32,8 @@ constexpr std::chrono::milliseconds working_wait = 100ms;
 constexpr std::chrono::milliseconds idle_wait = 1s;
 // A server that restarts, or another that takes over, gets so long before the run ends.
 constexpr std::chrono::milliseconds server_patience = 8s;
+// Conflicts further apart do not add up.
+constexpr std::chrono::milliseconds calm = 10s;
 // When the lease is lost, the database may still hear of what was cut off, if it answers.
 constexpr std::chrono::milliseconds last_words = 2s;
 
@@ -145,6 +148,7 @@ class Worker {
   void claim_until_window_end();
   void claim_while_connected();
   bool reconnect();
+  bool yields_to_others(const DatabaseError& e);
   bool idle() const {
     return dispatcher_.nothing_due() && pool_.idle() && recorder_.unstored() == 0;
   }
@@ -166,6 +170,8 @@ class Worker {
   Dispatcher dispatcher_;
   std::optional<Error> claim_error_;
   bool lease_over_ = false;  // before its handlers were
+  int conflicts_ = 0;  // in a row
+  Clock::time_point last_conflict_;
 };
 
 ExitCode Worker::run(HostLock& host_lock) {
@@ -186,14 +192,27 @@ void Worker::claim_until_window_end() {
       return claim_while_connected();
     } catch (const DatabaseError& e) {
       claim_error_ = e;
-      if (e.connection_lost() && reconnect()) continue;
+      if (!(e.connection_lost() ? reconnect() : yields_to_others(e))) break;
+      claim_error_.reset();
     } catch (const Error& e) {
       claim_error_ = e;
+      break;
     } catch (const std::exception& e) {
       claim_error_ = Error(ExitCode::internal, e.what());
+      break;
     }
-    return log::info("no more claims in this run", {{"error", claim_error_->what()}});
   }
+  log::info("no more claims in this run", {{"error", claim_error_->what()}});
+}
+
+// True: the claim was undone because of what others did, and may be tried again.
+bool Worker::yields_to_others(const DatabaseError& e) {
+  if (!db::is_conflict(e)) return false;
+  if (Clock::now() - last_conflict_ > calm) conflicts_ = 0;
+  last_conflict_ = Clock::now();
+  if (++conflicts_ == db::conflict_tries) return false;
+  signals::wait(50ms * conflicts_);
+  return true;
 }
 
 void Worker::claim_while_connected() {
@@ -224,7 +243,6 @@ bool Worker::reconnect() {
       if (!fresh.in_recovery() && !fresh.read_only()) {
         const std::lock_guard lock(connection_mutex_);
         connection_ = std::move(fresh);
-        claim_error_.reset();
         dispatcher_.look_soon();
         return true;
       }

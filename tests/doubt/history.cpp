@@ -56,6 +56,17 @@ chaos::Record await_start(const Host& host, std::size_t n) {
   return starts(host).at(n - 1);
 }
 
+std::string server_time(const Server& server) { return server.value("select clock_timestamp()"); }
+
+std::optional<double> first_claim_since(const Server& server, const std::string& then) {
+  const auto seconds = server.value(
+      fmt::format("select extract(epoch from min(locked_at) - '{0}') from schedctl.job_queue "
+                  "where status = 'running' and locked_at > '{0}'",
+                  then));
+  if (seconds.empty()) return std::nullopt;
+  return std::stod(seconds);
+}
+
 void check_history(const Host& host, const Server& server,
                    const std::set<chaos::JobId>& acknowledged) {
   chaos::Ledger(host.folder.path()).sweep();

@@ -2,6 +2,7 @@
 // chaos test.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 
@@ -20,6 +21,11 @@ std::string witness_payload(const std::string& plan);
 std::vector<chaos::Record> starts(const Host& host);
 // The n-th of them, from 1. Waits for it.
 chaos::Record await_start(const Host& host, std::size_t n);
+
+// The server's time, and how long after that the first claim was made that is still to be seen;
+// none: there is none yet.
+std::string server_time(const Server& server);
+std::optional<double> first_claim_since(const Server& server, const std::string& then);
 
 // To be called when all is over: journal and tables agree, nothing ran twice at once, what was
 // acknowledged is there.

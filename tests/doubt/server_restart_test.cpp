@@ -43,6 +43,7 @@ void kill_stranger(const Server& server) {
   wait_until([&] { return pid() != "0"; }, "a stranger's session");
   ::kill(std::stoi(pid()), SIGKILL);
   CHECK(stranger.wait().exit_code != 0);
+  server.await_ready();
 }
 
 // How long the run takes to go on, or to end.
@@ -58,9 +59,14 @@ double trouble_in_mid_batch(const std::function<void(const Server&)>& trouble) {
 
   const auto began = Clock::now();
   trouble(island.server);
-  const auto before = starts(host).size();
-  wait_until([&] { return !run.running() || starts(host).size() > before; },
-             "the run to go on, or to end");
+  const auto after = server_time(island.server);
+  std::optional<double> went_on;
+  wait_until(
+      [&] {
+        went_on = first_claim_since(island.server, after);
+        return went_on || !run.running();
+      },
+      "the run to go on, or to end");
   const auto took = since(began);
 
   const auto end = run.wait();

@@ -103,6 +103,14 @@ void Server::crash() const { pg_ctl({"-m", "immediate", "-w", "stop"}); }
 
 void Server::restart() const { pg_ctl({"-m", "fast", "-w", "-t", "60", "restart"}); }
 
+void Server::await_ready() const {
+  wait_until(
+      [&] {
+        return run({program("psql"), "-XAtqc", "select", socket_url()}).exit_code == 0;
+      },
+      "the server to take connections");
+}
+
 void Server::start_stopping() const { pg_ctl({"-m", "smart", "-W", "stop"}); }
 
 void Server::promote() const { pg_ctl({"-w", "-t", "60", "promote"}); }

@@ -42,6 +42,7 @@ class Server {
   void crash() const;
   void start_again() const;
   void restart() const;  // "fast": the sessions are told
+  void await_ready() const;
   void start_stopping() const;  // "smart": returns at once, and waits for all sessions
   void promote() const;  // a standby; returns when it takes writes
   // Waits until the standby has what the primary has.
