@@ -25,7 +25,7 @@ enum class Session {
   recording,  // as control; plans by index and hash join, whatever the statistics say
   heartbeat,  // as claiming, with tight keepalives, and commits that do not wait for the disk
   handler,    // for a `sql` handler: the role's own search_path and limits
-  plain,      // outside the schema, e.g. to create it: no search_path, no time limits
+  plain,      // outside the schema, e.g. to create it: no search_path, no limit but for locks
 };
 
 class Connection {

@@ -140,7 +140,10 @@ Settings session_settings(const config::Database& database, Session session) {
   // others from them.
   const bool holds = session == Session::claiming || session == Session::recording;
   add("idle_in_transaction_session_timeout", holds ? "4s" : "60s");
-  if (session == Session::plain) return settings;
+  if (session == Session::plain) {
+    add("lock_timeout", "60s");
+    return settings;
+  }
   add("search_path", quote_identifier(database.schema) + ",pg_temp");
   add("statement_timeout", "30s");
   add("lock_timeout", session == Session::heartbeat ? "1s" : "5s");

@@ -8,15 +8,14 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 namespace schedctl::test {
 namespace {
 
 std::optional<uid_t> server_user() {
   if (geteuid() != 0) return {};
-  const auto* postgres = getpwnam("postgres");
-  REQUIRE_MESSAGE(postgres, "there is no user postgres");
-  return postgres->pw_uid;
+  return postgres_user();
 }
 
 int free_port() {
@@ -41,6 +40,13 @@ std::string program(const std::string& name) {
 }
 
 }  // namespace
+
+uid_t postgres_user() {
+  if (geteuid() != 0) return geteuid();
+  const auto* postgres = getpwnam("postgres");
+  REQUIRE_MESSAGE(postgres, "there is no user postgres");
+  return postgres->pw_uid;
+}
 
 Server::Server(Options options) : options_(std::move(options)), user_(server_user()) {
   make_folder();
@@ -86,6 +92,13 @@ std::string Server::socket_url() const {
 std::string Server::url_at(const std::string& address) const {
   return fmt::format("postgresql://owner:{}@{}:{}/postgres?sslmode=disable", right_password,
                      address, port_);
+}
+
+pid_t Server::postmaster() const {
+  std::ifstream file(data() + "/postmaster.pid");
+  pid_t pid = 0;
+  file >> pid;
+  return pid;
 }
 
 void Server::query(const std::string& sql) const { value(sql); }

@@ -12,13 +12,15 @@
 
 namespace schedctl::test {
 
+// As whom servers run; root cannot run one itself.
+uid_t postgres_user();
+
 class Server {
  public:
   struct Options {
-    std::string settings = {};             // lines of postgresql.conf
-    std::string access = {};               // lines of pg_hba.conf, before the usual ones
-    std::optional<int> network = {};       // a network namespace; else the loopback of this one
-    std::optional<std::string> data = {};  // a folder for it, made before; else one of its own
+    std::string settings = {};        // lines of postgresql.conf
+    std::string access = {};          // lines of pg_hba.conf, before the usual ones
+    std::optional<int> network = {};  // a network namespace; else the loopback of this one
   };
   Server() : Server(Options{}) {}  // a primary, with the superuser "owner"
   explicit Server(Options options);
@@ -34,6 +36,7 @@ class Server {
   std::string socket_url() const;
   std::string url_at(const std::string& address) const;
   int port() const { return port_; }
+  pid_t postmaster() const;
   std::string socket_folder() const { return folder_ / "server"; }
   void query(const std::string& sql) const;         // also when the server is read-only by default
   std::string value(const std::string& sql) const;  // what psql prints, without the last line end
@@ -44,7 +47,7 @@ class Server {
   void restart() const;  // "fast": the sessions are told
   void await_ready() const;
   void start_stopping() const;  // "smart": returns at once, and waits for all sessions
-  void promote() const;  // a standby; returns when it takes writes
+  void promote() const;         // a standby; returns when it takes writes
   // Waits until the standby has what the primary has.
   void await_copy(const Server& standby) const;
 
@@ -56,7 +59,7 @@ class Server {
   void start();  // on a free port
   void as_postgres(const std::vector<std::string>& argv) const;
   void pg_ctl(std::vector<std::string> arguments) const;
-  std::string data() const { return options_.data.value_or(folder_ / "server/data"); }
+  std::string data() const { return folder_ / "server/data"; }
 
   Options options_;
   TempDir folder_;
