@@ -12,6 +12,7 @@
 #include <system_error>
 #include <thread>
 
+#include "db/clear_password.h"
 #include "db/connection_impl.h"
 #include "db/conninfo.h"
 #include "db/errors.h"
@@ -36,7 +37,8 @@ struct Failure {
   std::string sqlstate;
   std::string message;  // one line
   bool no_address = false;
-  bool overtaken = false;  // the server is an old primary
+  bool overtaken = false;   // the server is an old primary
+  bool indiscreet = false;  // it wants the password in clear text
 };
 
 // With PQERRORS_VERBOSE the server's message reads "FATAL:  28P01: password authentication failed
@@ -94,18 +96,30 @@ PGconn* log_in(const Keywords& keywords, Clock::time_point until, Failure& failu
   PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
   PQsetNoticeProcessor(connection, discard_notice, nullptr);
 
-  bool timed_out = false;
+  bool timed_out = false, indiscreet = false;
+  const bool careful = !has_chosen_tls(keywords);
   auto status =
       PQstatus(connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
-  while (!timed_out && status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
+  while (!timed_out && !indiscreet && status != PGRES_POLLING_OK &&
+         status != PGRES_POLLING_FAILED) {
     timed_out = !wait_for_socket(connection, status, until);
-    if (!timed_out) status = PQconnectPoll(connection);
+    if (timed_out) break;
+    const auto request = careful ? peek(connection) : Request::harmless;
+    indiscreet = request == Request::clear_password;
+    if (request == Request::harmless)
+      status = PQconnectPoll(connection);
+    else
+      std::this_thread::sleep_for(1ms);
   }
   if (status == PGRES_POLLING_OK) {
     PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
     return connection;
   }
   failure = failure_of(connection, keywords, timed_out);
+  if (indiscreet) {
+    failure = {place(keywords), "", "the server asks for the password in clear text, without TLS"};
+    failure.indiscreet = true;
+  }
   PQfinish(connection);
   return nullptr;
 }
@@ -154,7 +168,7 @@ std::optional<Connected> try_host(const Keywords& host, const config::Database& 
 // No sense in trying again: the server was reached and said no.
 bool is_final(const Failure& failure) {
   const auto& state = failure.sqlstate;
-  if (failure.overtaken) return true;
+  if (failure.overtaken || failure.indiscreet) return true;
   if (state.empty()) {
     const auto says = [&](const char* text) {
       return failure.message.find(text) != std::string::npos;
@@ -185,6 +199,11 @@ constexpr auto take_options_away =
                                     database.origin, what),
                         state, code == ExitCode::temporary, is_down(failure));
   };
+  if (failure.indiscreet)
+    say(ExitCode::permission,
+        failure.message +
+            ": let it use scram-sha-256 (pg_hba.conf), or write an sslmode that allows this into "
+            "the URL, e.g. sslmode=disable");
   if (failure.overtaken)
     say(ExitCode::config, fmt::format("{}: connect to the new primary, or remove {} if this server "
                                       "is to go on",

@@ -279,6 +279,25 @@ std::vector<Keywords> located(const Keywords& host, std::chrono::steady_clock::t
   return all;
 }
 
+// Ours is always verify-full, which needs no choice.
+bool has_chosen_tls(const Keywords& host) { return !get(host, "sslmode", "PGSSLMODE").empty(); }
+
+std::vector<std::string> weak_tls(const config::Database& database) {
+  std::vector<std::string> lines;
+  for (const auto& host : attempts(database, Session::control)) {
+    const auto mode = get(host, "sslmode", "PGSSLMODE");
+    if (is_local(get(host, "host", "PGHOST")) && is_local(get(host, "hostaddr", "PGHOSTADDR")))
+      continue;
+    if (mode == "verify-full") continue;
+    lines.push_back(fmt::format(
+        "{}: sslmode={} does not prove that it is the server that is meant, and lets {}",
+        escape_control(place(host)), escape_control(mode),
+        mode == "disable" || mode == "allow" || mode == "prefer" ? "anybody on the way read all"
+                                                                 : "an impostor read all"));
+  }
+  return lines;
+}
+
 std::string place(const Keywords& keywords) {
   auto host = get(keywords, "host", "PGHOST");
   if (host.empty()) host = get(keywords, "hostaddr", "PGHOSTADDR");

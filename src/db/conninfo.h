@@ -32,6 +32,13 @@ std::string local_settings(const config::Database& database, Session session);
 std::vector<Keywords> located(const Keywords& host, std::chrono::steady_clock::time_point until,
                               std::string& fault);
 
+// The user has written an sslmode, or PGSSLMODE.
+bool has_chosen_tls(const Keywords& host);
+
+// One line for each host beyond loopback with which TLS does not prove that the server is the one
+// that was meant.
+std::vector<std::string> weak_tls(const config::Database& database);
+
 // "host:port" or the socket's folder, for messages.
 std::string place(const Keywords& keywords);
 

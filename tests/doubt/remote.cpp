@@ -9,9 +9,9 @@ constexpr const char* access = "host all all 10.77.0.0/16 scram-sha-256\n";
 
 }  // namespace
 
-Remote::Remote(const std::string& toml)
+Remote::Remote(const std::string& toml, const std::string& settings)
     : wire(here, here_address, there, there_address),
-      island(toml, {.access = access, .network = there.descriptor()}),
+      island(toml, {.settings = settings, .access = access, .network = there.descriptor()}),
       url(island.server.url_at(there_address)) {
   add_witness(island.host);
 }

@@ -11,7 +11,8 @@
 namespace schedctl::test {
 
 struct Remote {
-  explicit Remote(const std::string& toml = "");
+  // The server's settings are lines of postgresql.conf.
+  explicit Remote(const std::string& toml = "", const std::string& settings = "");
 
   Process start_a(const std::vector<std::string>& arguments) const;
   Process start_b(const std::vector<std::string>& arguments) const;
