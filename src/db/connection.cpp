@@ -308,7 +308,11 @@ Connection::Impl::~Impl() { close(); }
 Connection::Connection(const config::Database& database, Session session) {
   require_configured(database);
   const auto [raw, greeting] = connect(database, session);
-  impl_ = std::make_unique<Impl>(raw, database, session);
+  try {
+    impl_ = std::make_unique<Impl>(raw, database, session);
+  } catch (const std::runtime_error& e) {  // libpqxx knows a server's least version
+    throw ConfigError(fmt::format("{}: {}", database.origin, first_line(e.what())));
+  }
   impl_->in_recovery = greeting.in_recovery;
   impl_->read_only = greeting.read_only;
   impl_->server = greeting.server;

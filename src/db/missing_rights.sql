@@ -11,8 +11,8 @@ select 'select on ' || name
  where not has_table_privilege(name, 'select')
 union all
 select 'usage on sequence ' || c.relname from pg_class c
- where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'S'
-   and not has_sequence_privilege(c.oid, 'usage')
+ where c.relnamespace = quote_ident(current_schema())::regnamespace
+   and case when c.relkind = 'S' then not has_sequence_privilege(c.oid, 'usage') end
 union all
 select distinct 'execute on function ' || p.proname from pg_proc p
  where p.pronamespace = quote_ident(current_schema())::regnamespace and not has_function_privilege(p.oid, 'execute')

@@ -280,6 +280,7 @@ bool Recorder::persist(const Work& work) {
       return true;
     } catch (const DatabaseError& e) {
       if (e.connection_lost()) disconnect();
+      if (e.code() == ExitCode::config || e.code() == ExitCode::permission) return give_up_for(e);
       if (!e.transient() && connection_) throw;
       const auto next = Clock::now() + pause;
       const bool useless =
@@ -312,6 +313,20 @@ void Recorder::abandon() {
   hurried_ = true;
   const std::lock_guard lock(connection_mutex_);
   if (connection_) connection_->sever();
+}
+
+// Nor would another outcome be taken.
+bool Recorder::give_up_for(const Error& fault) {
+  {
+    const std::lock_guard lock(mutex_);
+    fault_ = fault;
+  }
+  return give_up(fault.what());
+}
+
+std::optional<Error> Recorder::fault() const {
+  const std::lock_guard lock(mutex_);
+  return fault_;
 }
 
 bool Recorder::give_up(const std::string& why) {

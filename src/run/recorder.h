@@ -68,6 +68,8 @@ class Recorder {
 
   // What was handed in and is not yet in the database: outcomes, claims, assistance.
   std::size_t unstored() const { return unstored_; }
+  // Why no later try would help: tables or rights are missing. Once gave_up() is true.
+  std::optional<Error> fault() const;
   bool gave_up() const { return gave_up_; }  // the database was lost with outcomes unstored
   Tally tally() const;
   // Outcomes of claims so far, those that the fence refused too.
@@ -106,6 +108,7 @@ class Recorder {
   void store_given_back(Load& load);
   void assist_now(const Assistance& work);
   bool give_up(const std::string& why);
+  bool give_up_for(const Error& fault);
   bool keep(const std::vector<queue::Settled>& batch);
   void store_lines(std::vector<queue::LogLine> lines);
   void store_batch(std::vector<queue::Settled>& batch, Store how);
@@ -133,6 +136,7 @@ class Recorder {
   bool ending_ = false;
   bool soon_ = false;
   Tally tally_;
+  std::optional<Error> fault_;
 
   std::mutex connection_mutex_;  // while the connection is replaced, or severed by another thread
   // Otherwise used by the thread only.

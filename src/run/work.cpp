@@ -170,7 +170,7 @@ class Worker {
   Dispatcher dispatcher_;
   std::optional<Error> claim_error_;
   bool lease_over_ = false;  // before its handlers were
-  int conflicts_ = 0;  // in a row
+  int conflicts_ = 0;        // in a row
   Clock::time_point last_conflict_;
 };
 
@@ -293,6 +293,7 @@ ExitCode Worker::result() const {
   const auto tally = recorder_.tally();
   log::info("done",
             {{"completed", tally.completed}, {"failed", tally.failed}, {"lost", tally.lost}});
+  if (const auto fault = recorder_.fault()) throw *fault;
   if (heartbeat_.lost() || lease_over_ || recorder_.gave_up())
     throw Error(
         ExitCode::temporary,

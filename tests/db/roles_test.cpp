@@ -154,7 +154,8 @@ TEST_SUITE("db::roles [db]") {
                     "for o in select oid::regprocedure::text as name from pg_proc where "
                     "pronamespace = '{0}'::regnamespace loop "
                     "execute format('alter function %s owner to schedctl_owner', o.name); end "
-                    "loop; end $$; alter schema {0} owner to schedctl_owner",
+                    "loop; end $$; alter sequence {0}.execution_ids owner to "
+                    "schedctl_owner; alter schema {0} owner to schedctl_owner",
                     database.schema()));
     auto settings = database.config();
     settings.url = url_of("postgres");
@@ -251,7 +252,8 @@ TEST_SUITE("db::roles [db]") {
     const Member worker(host, "schedctl_worker");
     const Member viewer(host, "schedctl_viewer");
 
-    CHECK(worker.exit_code({"test"}) == 0);
+    const auto able = worker.run({"test"});
+    CHECK_MESSAGE(able.exit_code == 0, able.out);
     const auto lacking = viewer.run({"test"});
     CHECK(lacking.exit_code == 1);
     for (const auto* right :

@@ -1,7 +1,6 @@
 // Every command ends within its own time, whatever becomes of the server.
 #include <doctest/doctest.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <functional>
 
 #include "doubt/remote.h"
+#include "doubt/small_disk.h"
 #include "support/times.h"
 #include "support/together.h"
 #include "util/process_tree.h"
@@ -255,22 +255,6 @@ void no_long_transactions() {
   CHECK(run.wait().exit_code == 0);
 }
 
-// A file system with a few MiB, in which the server keeps its tables; root only.
-class SmallDisk {
- public:
-  explicit SmallDisk(const std::string& path, uid_t owner) : path_(path) {
-    std::filesystem::create_directory(path);
-    const auto options = fmt::format("size=4m,mode=0700,uid={}", owner);
-    REQUIRE(mount("tmpfs", path.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) == 0);
-  }
-  ~SmallDisk() { umount2(path_.c_str(), MNT_DETACH); }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-
- private:
-  const std::string path_;
-};
-
 class FullServer {
  public:
   FullServer() {
@@ -298,7 +282,7 @@ class FullServer {
 
  private:
   TempDir folder_;
-  SmallDisk disk_{folder_ / "small", postgres_user()};
+  SmallDisk disk_{folder_ / "small"};
 
  public:
   Server server;

@@ -40,7 +40,11 @@ std::string request(std::uint32_t kind, const std::string& more = "") {
 
 // One that has logged in the client, and is ready.
 std::string welcome() {
-  return request(0) + message('K', number(4711) + number(1)) + message('Z', "I");
+  return request(0) +
+         message('S', std::string("server_version\0"
+                                  "15.1\0",
+                                  20)) +
+         message('K', number(4711) + number(1)) + message('Z', "I");
 }
 
 std::string row(const std::vector<std::string>& values, bool nulls = false) {
@@ -154,7 +158,7 @@ void check_discretion(const Rogue::Talk& talk) {
   Rogue rogue(talk);
   check_refused(run_against(rogue.url(), {"process"}, 3.5), 77,
                 "the server asks for the password in clear text");
-  CHECK(rogue.heard().find("owner") != std::string::npos);
+  CHECK(rogue.heard() != "");
   CHECK(rogue.heard().find("canary") == std::string::npos);
 }
 
