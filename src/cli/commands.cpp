@@ -13,6 +13,7 @@
 
 #include "cli/help.h"
 #include "cli/run.h"
+#include "run/server_memory.h"
 #include "schedule/definition.h"
 #include "util/text.h"
 
@@ -125,6 +126,9 @@ const config::Config& Program::config() {
   if (!config_) {
     auto loaded = config::load(overrides);
     schedule::check_schedules(loaded.definitions);
+    const run::ServerMemory memory(loaded.process.lock_file);
+    loaded.database.last_written = memory.recall();
+    loaded.database.memory_file = memory.file();
     config_ = std::move(loaded);
   }
   return *config_;

@@ -10,6 +10,8 @@
 #include "cli/filters.h"
 #include "cli/instant.h"
 #include "cli/payload.h"
+#include "db/conflict.h"
+#include "db/in_doubt.h"
 #include "db/transaction.h"
 #include "util/text.h"
 
@@ -55,34 +57,56 @@ void require_texts(const queue::NewJob& job) {
   require_text("--unique", job.unique_key.value_or(""));
 }
 
-// Stores the job and commits. A commit whose answer was lost is settled by storing the job again
-// where its unique key makes that safe.
-queue::StoredJob store(std::optional<db::Connection> connection, const config::Database& database,
-                       const queue::NewJob& job) {
+// Nothing when the answer to the COMMIT was lost and nobody knows how it ended, or when it is known
+// to have been undone.
+struct Attempt {
+  std::optional<queue::StoredJob> stored;
+  bool unknown = false;
+  job::JobId id = 0;  // that was given to the job
+};
+
+Attempt try_to_store(std::optional<db::Connection>& connection, const config::Database& database,
+                     const queue::NewJob& job) {
   if (!connection) connection.emplace(database);
+  const auto server = connection->server();
   queue::StoredJob stored;
-  {
+  try {
     db::Transaction tx(*connection);
     stored = queue::enqueue(tx, job);
-    try {
-      tx.commit();
-      return stored;
-    } catch (const DatabaseError& error) {
-      if (!error.connection_lost()) throw;
-      if (!job.unique_key)
-        throw DatabaseError(
-            ExitCode::temporary,
-            "the connection was lost during COMMIT: it is unknown whether the job was stored: look "
-            "before you enqueue it again, or give --unique",
-            error.sqlstate(), true);
-    }
+    tx.commit();
+    return {stored};
+  } catch (const DatabaseError& error) {
+    if (!error.connection_lost() || stored.id == 0) throw;
   }
-  connection.emplace(database);
-  db::Transaction tx(*connection);
-  auto again = queue::enqueue(tx, job);
-  tx.commit();
-  if (again.id == stored.id) again.inserted = stored.inserted;  // the first COMMIT had taken effect
-  return again;
+  connection.reset();
+  const auto fate = db::fate_of(stored.transaction, server, database);
+  if (fate == db::Fate::committed) return {stored};
+  return {{}, fate == db::Fate::unknown, stored.id};
+}
+
+// Stores the job and commits. When the answer to that gets lost, the server is asked how it ended;
+// if nobody knows, the job is stored again where its unique key makes that safe.
+queue::StoredJob store(std::optional<db::Connection> connection, const config::Database& database,
+                       const queue::NewJob& job) {
+  job::JobId doubtful = 0;
+  for (int tries = 1;; ++tries) {
+    auto attempt = db::despite_conflicts([&] { return try_to_store(connection, database, job); });
+    if (attempt.stored) {
+      if (attempt.stored->id == doubtful) attempt.stored->inserted = true;  // it had been stored
+      return *attempt.stored;
+    }
+    if (attempt.unknown && !job.unique_key)
+      throw DatabaseError(
+          ExitCode::temporary,
+          fmt::format("the connection was lost during COMMIT: it is unknown whether job {} was "
+                      "stored: look before you enqueue it again, or give --unique",
+                      attempt.id),
+          "", true);
+    if (tries == db::conflict_tries)
+      throw DatabaseError(ExitCode::temporary,
+                          "the connection was lost during COMMIT, again and again", "", true);
+    if (attempt.unknown) doubtful = attempt.id;
+  }
 }
 
 ExitCode enqueue(const Options& options, Program& program) {

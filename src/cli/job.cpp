@@ -5,6 +5,7 @@
 
 #include "cli/filters.h"
 #include "cli/output.h"
+#include "db/conflict.h"
 #include "queue/refusal.h"
 #include "util/text.h"
 
@@ -28,9 +29,11 @@ ExitCode for_each_job(const std::vector<std::string>& ids, Program& program,
   auto code = ExitCode::ok;
   std::vector<std::string> rows;
   for (const auto job : jobs) {
-    db::Transaction tx(connection, db::autocommit);
     try {
-      const auto answer = ask(tx, job);
+      const auto answer = db::despite_conflicts([&] {
+        db::Transaction tx(connection, db::autocommit);
+        return ask(tx, job);
+      });
       rows.push_back(fmt::format(R"({{"id":{},"status":"{}"}})", job, answer.status));
       if (!program.json) program.print(fmt::format("job {} {}\n", job, answer.text));
     } catch (const queue::Refusal& e) {

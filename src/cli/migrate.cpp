@@ -67,7 +67,7 @@ void print_states(const std::vector<db::MigrationState>& states, Program& progra
 }
 
 ExitCode status(Program& program) {
-  auto connection = connect(program);
+  db::Connection connection(program.config().database);
   const auto states = db::migration_states(connection);
   const bool current =
       states.back().version == db::latest_version() &&

@@ -10,6 +10,7 @@
 #include "cli/filters.h"
 #include "cli/instant.h"
 #include "cli/pause_text.h"
+#include "db/conflict.h"
 #include "db/transaction.h"
 
 namespace schedctl::cli {
@@ -35,9 +36,12 @@ queue::PauseRequest request_of(const Options& options) {
 ExitCode pause(const Options& options, Program& program) {
   const auto request = request_of(options);
   db::Connection connection(program.config().database);
-  db::Transaction tx(connection);
-  const auto pause = queue::pause(tx, request);
-  tx.commit();
+  const auto pause = db::despite_conflicts([&] {
+    db::Transaction tx(connection);
+    const auto made = queue::pause(tx, request);
+    tx.commit();
+    return made;
+  });
 
   if (program.json)
     program.print(fmt::format("{{\"schema_version\":1,{}}}\n", pause_members(pause)));

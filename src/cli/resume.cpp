@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "db/conflict.h"
 #include "db/transaction.h"
 #include "queue/pause.h"
 
@@ -10,9 +11,12 @@ namespace {
 
 ExitCode resume(Program& program) {
   db::Connection connection(program.config().database);
-  db::Transaction tx(connection);
-  const bool was_paused = queue::resume(tx);
-  tx.commit();
+  const bool was_paused = db::despite_conflicts([&] {
+    db::Transaction tx(connection);
+    const bool ended = queue::resume(tx);
+    tx.commit();
+    return ended;
+  });
 
   program.print(
       program.json

@@ -7,6 +7,8 @@
 
 #include "cli/commands.h"
 #include "cli/programs.h"
+#include "db/conninfo.h"
+#include "db/examine.h"
 #include "db/migrate.h"
 #include "handlers/noop.h"
 #include "queue/claim.h"
@@ -48,8 +50,10 @@ class Examination {
     check("lock", [this] { return lock(); });
     check("commands", [this] { return commands(); });
     if (!check("database", [this] { return database(); })) return std::move(checks_);
+    check("tls", [this] { return tls(); });
     check("clock", [this] { return clock(); });
-    if (check("schema", [this] { return schema(); }))
+    if (check("schema", [this] { return schema(); }) &&
+        check("rights", [this] { return rights(); }))
       check("round trip", [this] { return round_trip(); });
     return std::move(checks_);
   }
@@ -135,6 +139,13 @@ class Examination {
                         program_.config().database.pooled ? ", pooled" : "")};
   }
 
+  Check tls() {
+    const auto weak = db::weak_tls(program_.config().database);
+    if (weak.empty())
+      return {"", Status::pass, "the server is on this machine, or proves who it is"};
+    return {"", Status::warn, fmt::format("{}", fmt::join(weak, "; "))};
+  }
+
   Check clock() {
     db::Transaction tx(*connection_, db::autocommit);
     const auto difference = std::chrono::system_clock::now() - tx.now();
@@ -147,8 +158,23 @@ class Examination {
   Check schema() {
     const auto version = db::installed_version(*connection_);
     db::check_version(version, program_.config().database.schema);
+    db::Transaction tx(*connection_, db::autocommit);
+    if (const auto missing = db::missing_pieces(tx); !missing.empty())
+      return {
+          "", Status::fail,
+          fmt::format("missing, or changed since the last migration: {}: see \"schedctl migrate "
+                      "--print\" for how they were made",
+                      fmt::join(missing, ", "))};
     return {"", Status::pass,
             fmt::format("{} is at version {}", program_.config().database.schema, version)};
+  }
+
+  Check rights() {
+    db::Transaction tx(*connection_, db::autocommit);
+    const auto missing = db::missing_rights(tx);
+    if (missing.empty()) return {"", Status::pass, "all that a run needs"};
+    return {"", Status::fail,
+            fmt::format("missing: {}: see \"schedctl migrate --roles\"", fmt::join(missing, ", "))};
   }
 
   // Enqueue, claim, run, complete, all for real, in a transaction that is rolled back.
@@ -165,7 +191,7 @@ class Examination {
                                                     .boot_id = "",
                                                     .lock_file = "",
                                                     .version = SCHEDCTL_VERSION,
-                                                    .local_address = {},
+                                                    .local_address = connection_->local_address(),
                                                     .pooled = program_.config().database.pooled});
     const auto claimed = queue::claim(tx, {.worker = worker,
                                            .now = now,

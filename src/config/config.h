@@ -14,6 +14,14 @@
 
 namespace schedctl::config {
 
+// A PostgreSQL server, as far as it can be told from its copies: a standby that is promoted begins
+// a new timeline.
+struct ServerIdentity {
+  std::string system_identifier;
+  unsigned timeline = 0;  // 0: unknown, as of a standby
+  bool operator==(const ServerIdentity&) const = default;
+};
+
 struct Database {
   std::string url;  // URL or keywords; empty: PG* variables, or the local cluster
   // Where the url came from, for messages: "SCHEDCTL_DATABASE_URL", "schedctl.toml:2",
@@ -23,6 +31,10 @@ struct Database {
   std::string schema = "schedctl";
   Duration connect_timeout = std::chrono::seconds(5);  // for all hosts together
   bool pooled = false;
+  // Not configured: what this host has last written to, so far as it remembers, and the file in
+  // which it does. A server that has fallen behind this is not the database any more.
+  std::optional<ServerIdentity> last_written;
+  std::string memory_file;
 };
 
 struct Process {

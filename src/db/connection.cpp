@@ -7,12 +7,16 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
+#include <system_error>
 #include <thread>
 
+#include "db/clear_password.h"
 #include "db/connection_impl.h"
 #include "db/conninfo.h"
 #include "db/errors.h"
+#include "db/greeting.h"
 #include "db/pooler.h"
 #include "util/error.h"
 #include "util/text.h"
@@ -23,20 +27,39 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
+struct Connected {
+  PGconn* raw = nullptr;
+  Greeting greeting;
+};
+
 struct Failure {
   std::string place;
   std::string sqlstate;
   std::string message;  // one line
+  bool no_address = false;
+  bool overtaken = false;   // the server is an old primary
+  bool indiscreet = false;  // it wants the password in clear text
 };
 
 // With PQERRORS_VERBOSE the server's message reads "FATAL:  28P01: password authentication failed
-// ...".
+// ...", its first word in the server's language. npos: there is none.
+std::size_t find_sqlstate(const std::string& text) {
+  const auto is_code = [](char c) { return std::isdigit(c) || (c >= 'A' && c <= 'Z'); };
+  for (auto at = text.find(":  "); at != std::string::npos; at = text.find(":  ", at + 1)) {
+    const auto code = text.substr(at + 3, 5);
+    if (code.size() == 5 && std::all_of(code.begin(), code.end(), is_code) &&
+        text.compare(at + 8, 2, ": ") == 0)
+      return at + 3;
+  }
+  return std::string::npos;
+}
+
 Failure failure_of(PGconn* connection, const Keywords& keywords, bool timed_out) {
   Failure failure{place(keywords), "", timed_out ? "no answer in time" : ""};
   const std::string text = PQerrorMessage(connection);
-  if (const auto at = text.find("FATAL:  "); at != std::string::npos && text.size() > at + 15) {
-    failure.sqlstate = text.substr(at + 8, 5);
-    failure.message = first_line(text.substr(at + 15));
+  if (const auto at = find_sqlstate(text); at != std::string::npos) {
+    failure.sqlstate = text.substr(at, 5);
+    failure.message = first_line(text.substr(at + 7));
     if (failure.sqlstate == protocol_violation)
       failure.sqlstate = sqlstate_of_refusal(failure.message);
   } else if (!timed_out) {
@@ -60,7 +83,7 @@ bool wait_for_socket(PGconn* connection, PostgresPollingStatusType want, Clock::
 // libpq itself would print them to stderr, which cron mails.
 void discard_notice(void*, const char*) {}
 
-PGconn* try_connect(const Keywords& keywords, Clock::time_point until, Failure& failure) {
+PGconn* log_in(const Keywords& keywords, Clock::time_point until, Failure& failure) {
   std::vector<const char*> names, values;
   for (const auto& [name, value] : keywords) {
     names.push_back(name.c_str());
@@ -73,25 +96,79 @@ PGconn* try_connect(const Keywords& keywords, Clock::time_point until, Failure& 
   PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
   PQsetNoticeProcessor(connection, discard_notice, nullptr);
 
-  bool timed_out = false;
+  bool timed_out = false, indiscreet = false;
+  const bool careful = !has_chosen_tls(keywords);
   auto status =
       PQstatus(connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
-  while (!timed_out && status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
+  while (!timed_out && !indiscreet && status != PGRES_POLLING_OK &&
+         status != PGRES_POLLING_FAILED) {
     timed_out = !wait_for_socket(connection, status, until);
-    if (!timed_out) status = PQconnectPoll(connection);
+    if (timed_out) break;
+    const auto request = careful ? peek(connection) : Request::harmless;
+    indiscreet = request == Request::clear_password;
+    if (request == Request::harmless)
+      status = PQconnectPoll(connection);
+    else
+      std::this_thread::sleep_for(1ms);
   }
   if (status == PGRES_POLLING_OK) {
     PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
     return connection;
   }
   failure = failure_of(connection, keywords, timed_out);
+  if (indiscreet) {
+    failure = {place(keywords), "", "the server asks for the password in clear text, without TLS"};
+    failure.indiscreet = true;
+  }
   PQfinish(connection);
   return nullptr;
+}
+
+// Another server has been promoted, and this host has written there.
+bool is_overtaken(const config::ServerIdentity& server, const config::Database& database) {
+  const auto& last = database.last_written;
+  return last && server.timeline != 0 && server.timeline < last->timeline &&
+         server.system_identifier == last->system_identifier;
+}
+
+std::optional<Connected> try_connect(const Keywords& keywords, const config::Database& database,
+                                     const std::string& settings, Clock::time_point until,
+                                     Failure& failure) {
+  auto* raw = log_in(keywords, until, failure);
+  if (!raw) return std::nullopt;
+  std::string fault;
+  if (auto greeting = greet(raw, settings, until, fault)) {
+    if (!is_overtaken(greeting->server, database)) return Connected{raw, *greeting};
+    fault =
+        fmt::format("it is an old primary: timeline {}, and this host has written to timeline {}",
+                    greeting->server.timeline, database.last_written->timeline);
+    failure = {place(keywords), "", fault, false, true};
+  } else {
+    failure = {place(keywords), "", fault};
+  }
+  PQfinish(raw);
+  return std::nullopt;
+}
+
+// A share of the time for each of its addresses.
+std::optional<Connected> try_host(const Keywords& host, const config::Database& database,
+                                  const std::string& settings, Clock::time_point until,
+                                  Failure& failure) {
+  std::string fault;
+  const auto ways = located(host, until, fault);
+  if (ways.empty()) failure = {place(host), "", fault, true};
+  for (std::size_t i = 0; i < ways.size(); ++i) {
+    const auto share = (until - Clock::now()) / static_cast<long>(ways.size() - i);
+    if (auto connected = try_connect(ways[i], database, settings, Clock::now() + share, failure))
+      return connected;
+  }
+  return std::nullopt;
 }
 
 // No sense in trying again: the server was reached and said no.
 bool is_final(const Failure& failure) {
   const auto& state = failure.sqlstate;
+  if (failure.overtaken || failure.indiscreet) return true;
   if (state.empty()) {
     const auto says = [&](const char* text) {
       return failure.message.find(text) != std::string::npos;
@@ -122,6 +199,15 @@ constexpr auto take_options_away =
                                     database.origin, what),
                         state, code == ExitCode::temporary, is_down(failure));
   };
+  if (failure.indiscreet)
+    say(ExitCode::permission,
+        failure.message +
+            ": let it use scram-sha-256 (pg_hba.conf), or write an sslmode that allows this into "
+            "the URL, e.g. sslmode=disable");
+  if (failure.overtaken)
+    say(ExitCode::config, fmt::format("{}: connect to the new primary, or remove {} if this server "
+                                      "is to go on",
+                                      failure.message, escape_control(database.memory_file)));
   if (state == protocol_violation)
     say(ExitCode::config,
         failure.message + ": " + (database.pooled ? take_options_away : declare_the_pooler));
@@ -139,20 +225,28 @@ constexpr auto take_options_away =
                                   "(sslrootcert), or choose a weaker sslmode");
   if (failure.message.find("session is read-only") != std::string::npos)
     say(ExitCode::temporary, "read-only: no host of the list is a primary");
+  if (failure.no_address) say(ExitCode::temporary, "its name has no address: " + failure.message);
   say(ExitCode::temporary, failure.message + ": is the server running?");
   std::abort();
 }
 
-PGconn* connect(const config::Database& database, Session session) {
+// Few hosts need no more than this each, unless somebody has asked for more time.
+Duration limit_of(Duration connect_timeout, std::size_t hosts) {
+  if (connect_timeout > config::Database().connect_timeout) return connect_timeout;
+  return std::min<Duration>(connect_timeout, 3s * hosts);
+}
+
+Connected connect(const config::Database& database, Session session) {
   const auto hosts = attempts(database, session);
-  const auto limit = std::min<Duration>(database.connect_timeout, 3s * hosts.size());
-  const auto until = Clock::now() + limit;
+  const auto settings = database.pooled ? local_settings(database, session) : std::string();
+  const auto until = Clock::now() + limit_of(database.connect_timeout, hosts.size());
   auto pause = std::chrono::milliseconds(50);
   for (;;) {
     Failure failure;
     for (std::size_t i = 0; i < hosts.size(); ++i) {
       const auto slice = (until - Clock::now()) / static_cast<long>(hosts.size() - i);
-      if (auto* connected = try_connect(hosts[i], Clock::now() + slice, failure)) return connected;
+      if (auto connected = try_host(hosts[i], database, settings, Clock::now() + slice, failure))
+        return *connected;
       if (is_final(failure) && hosts.size() == 1) give_up(failure, database);
     }
     if (Clock::now() + pause >= until) give_up(failure, database);
@@ -178,38 +272,51 @@ ConnectOnce::handle ConnectOnce::do_startconnect(handle current) {
   return connected;
 }
 
+namespace {
+
+// Longer than the server's own limits of these sessions, for when the server cannot keep them: a
+// machine that stands still answers nothing, and its network goes on.
+std::chrono::milliseconds longest_answer(Session session) {
+  switch (session) {
+    case Session::heartbeat:
+      return 5500ms;
+    case Session::handler:  // whose handler has a limit of its own
+    case Session::plain:
+      return 0ms;
+    default:
+      return 35s;
+  }
+}
+
+}  // namespace
+
 Connection::Impl::Impl(PGconn* connected, config::Database settings, Session session)
     : PolicyHolder{ConnectOnce(connected)},
       connection_base(policy),
       raw(connected),
-      canceller(PQgetCancel(connected)),
+      canceller(std::make_shared<Canceller>(connected)),
       database(std::move(settings)),
-      local_settings(database.pooled ? db::local_settings(database, session) : std::string()) {
+      local_settings(database.pooled ? db::local_settings(database, session) : std::string()),
+      limit(longest_answer(session)),
+      timer(PQsocket(connected)) {
   init();
 }
 
-Connection::Impl::~Impl() {
-  PQfreeCancel(canceller);
-  close();
-}
+Connection::Impl::~Impl() { close(); }
 
 // Behind a pooler, the session has whatever search_path and limits somebody has left there.
 Connection::Connection(const config::Database& database, Session session) {
   require_configured(database);
-  impl_ = std::make_unique<Impl>(connect(database, session), database, session);
-  const auto question = impl_->local_settings +
-                        "select pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), "
-                        "pg_catalog.current_setting('transaction_read_only')";
-  PGresult* answer = PQexec(impl_->raw, question.c_str());
-  const bool good = PQresultStatus(answer) == PGRES_TUPLES_OK && PQntuples(answer) == 1;
-  const int pid = good ? std::atoi(PQgetvalue(answer, 0, 0)) : 0;
-  impl_->in_recovery = good && *PQgetvalue(answer, 0, 1) == 't';
-  impl_->read_only = good && std::string_view(PQgetvalue(answer, 0, 2)) == "on";
-  PQclear(answer);
-  if (!good)
-    throw DatabaseError(ExitCode::temporary, "database: " + first_line(PQerrorMessage(impl_->raw)),
-                        "", true);
-  if (!database.pooled && pid != PQbackendPID(impl_->raw))
+  const auto [raw, greeting] = connect(database, session);
+  try {
+    impl_ = std::make_unique<Impl>(raw, database, session);
+  } catch (const std::runtime_error& e) {  // libpqxx knows a server's least version
+    throw ConfigError(fmt::format("{}: {}", database.origin, first_line(e.what())));
+  }
+  impl_->in_recovery = greeting.in_recovery;
+  impl_->read_only = greeting.read_only;
+  impl_->server = greeting.server;
+  if (!database.pooled && greeting.backend_pid != PQbackendPID(raw))
     throw ConfigError(fmt::format("{}: the server says that its process is another: {}",
                                   database.origin, declare_the_pooler));
 }
@@ -241,6 +348,7 @@ std::optional<std::string> Connection::local_address() const {
 
 bool Connection::in_recovery() const { return impl_->in_recovery; }
 bool Connection::read_only() const { return impl_->read_only; }
+const config::ServerIdentity& Connection::server() const { return impl_->server; }
 const config::Database& Connection::database() const { return impl_->database; }
 
 void Connection::on_notice(std::function<void(std::string_view)> heard) {
@@ -253,8 +361,17 @@ void Connection::on_notice(std::function<void(std::string_view)> heard) {
 }
 
 void Connection::cancel() noexcept {
-  char message[256];
-  PQcancel(impl_->canceller, message, sizeof message);
+  const auto canceller = impl_->canceller;
+  if (canceller->busy.exchange(true)) return;
+  try {
+    std::thread([canceller] {
+      char message[256];
+      PQcancel(canceller->request, message, sizeof message);
+      canceller->busy = false;
+    }).detach();
+  } catch (const std::system_error&) {
+    sever();
+  }
 }
 
 void Connection::sever() noexcept {

@@ -25,14 +25,15 @@ enum class Session {
   recording,  // as control; plans by index and hash join, whatever the statistics say
   heartbeat,  // as claiming, with tight keepalives, and commits that do not wait for the disk
   handler,    // for a `sql` handler: the role's own search_path and limits
-  plain,      // outside the schema, e.g. to create it: no search_path, no time limits
+  plain,      // outside the schema, e.g. to create it: no search_path, no limit but for locks
 };
 
 class Connection {
  public:
   // Connects, all hosts together within database.connect_timeout, with retries while the server
-  // starts up or has no free slot. Throws DatabaseError: 75 unreachable, 77 refused, 78 unknown
-  // database or undeclared pooler, with the remedy.
+  // starts up or has no free slot. An old primary is passed over. Throws DatabaseError: 75
+  // unreachable, 77 refused, 78 unknown database, undeclared pooler or nothing but an old primary,
+  // with the remedy. A statement that gets no answer within the session's limits ends the session.
   explicit Connection(const config::Database& database, Session session = Session::control);
   ~Connection();
   Connection(Connection&&) noexcept;
@@ -48,7 +49,8 @@ class Connection {
   // What the server says beside its answers (RAISE WARNING and the like), one line each, on the
   // thread that waits for the answer. Without a function nobody hears of it.
   void on_notice(std::function<void(std::string_view line)> heard);
-  // Asks the server to cancel the statement that another thread is waiting for. Thread-safe.
+  // Asks the server to cancel the statement that another thread is waiting for, and does not wait
+  // for it; as sever() when no thread can be had for that. Thread-safe.
   void cancel() noexcept;
   // Breaks the socket, so that a thread that waits in a statement gets an error at once.
   // Thread-safe.
@@ -56,10 +58,12 @@ class Connection {
   // How many notifications have arrived since the last call; never waits. Not within a transaction.
   // Throws DatabaseError when the connection is lost.
   int take_notifications();
+  const config::ServerIdentity& server() const;
   const config::Database& database() const;
 
  private:
   friend class Transaction;
+  friend class Waiting;
   class Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -3,7 +3,10 @@
 
 #include <libpq-fe.h>
 
+#include <atomic>
+#include <chrono>
 #include <functional>
+#include <memory>
 #include <pqxx/connection_base>
 #include <pqxx/connectionpolicy>
 #include <set>
@@ -11,6 +14,7 @@
 #include <string_view>
 
 #include "db/connection.h"
+#include "util/socket_timer.h"
 
 namespace schedctl::db {
 
@@ -26,6 +30,18 @@ class ConnectOnce : public pqxx::connectionpolicy {
   PGconn* connected_;
 };
 
+// What asks the server to cancel a statement. It may wait for the network for long, so it is asked
+// on a thread that nobody waits for, and not twice at a time.
+struct Canceller {
+  explicit Canceller(PGconn* connection) : request(PQgetCancel(connection)) {}
+  ~Canceller() { PQfreeCancel(request); }
+  Canceller(const Canceller&) = delete;
+  Canceller& operator=(const Canceller&) = delete;
+
+  PGcancel* const request;
+  std::atomic<bool> busy{false};
+};
+
 struct PolicyHolder {
   ConnectOnce policy;
 };
@@ -36,7 +52,7 @@ class Connection::Impl : private PolicyHolder, public pqxx::connection_base {
   ~Impl();
 
   PGconn* const raw;
-  PGcancel* const canceller;
+  const std::shared_ptr<Canceller> canceller;
   const config::Database database;
   const std::string local_settings;  // of each transaction; empty unless the database is pooled
   std::set<const char*> seen;        // statements used once: prepared at their second use
@@ -44,6 +60,25 @@ class Connection::Impl : private PolicyHolder, public pqxx::connection_base {
   std::function<void(std::string_view)> on_notice;
   bool in_recovery = false;
   bool read_only = false;
+  config::ServerIdentity server;
+  const std::chrono::milliseconds limit;  // for an answer; zero: none
+  SocketTimer timer;
+};
+
+// As long as this object lives, we wait for an answer.
+class Waiting {
+ public:
+  explicit Waiting(Connection::Impl& session) : session_(session) {
+    if (session.limit.count() > 0) session.timer.arm(session.limit);
+  }
+  ~Waiting() {
+    if (session_.limit.count() > 0) session_.timer.disarm();
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  Connection::Impl& session_;
 };
 
 }  // namespace schedctl::db

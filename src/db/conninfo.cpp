@@ -1,5 +1,6 @@
 #include "db/conninfo.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <libpq-fe.h>
 
@@ -7,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "db/resolve.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -84,6 +86,11 @@ bool is_local(const std::string& host) {
          (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
 }
 
+bool is_address(const std::string& host) {
+  unsigned char address[sizeof(in6_addr)];
+  return inet_pton(AF_INET, host.c_str(), address) == 1 || host.find(':') != std::string::npos;
+}
+
 std::string quote_identifier(const std::string& name) {
   std::string quoted = "\"";
   for (const char c : name) {
@@ -116,6 +123,8 @@ Settings session_settings(const config::Database& database, Session session) {
                     {"IntervalStyle", "postgres"},
                     {"extra_float_digits", "1"},
                     {"standard_conforming_strings", "on"},
+                    {"array_nulls", "on"},
+                    {"transform_null_equals", "off"},
                     {"default_transaction_isolation", "read committed"}};
   const auto add = [&](std::string_view name, std::string value) {
     settings.push_back({name, std::move(value)});
@@ -131,7 +140,10 @@ Settings session_settings(const config::Database& database, Session session) {
   // others from them.
   const bool holds = session == Session::claiming || session == Session::recording;
   add("idle_in_transaction_session_timeout", holds ? "4s" : "60s");
-  if (session == Session::plain) return settings;
+  if (session == Session::plain) {
+    add("lock_timeout", "60s");
+    return settings;
+  }
   add("search_path", quote_identifier(database.schema) + ",pg_temp");
   add("statement_timeout", "30s");
   add("lock_timeout", session == Session::heartbeat ? "1s" : "5s");
@@ -249,6 +261,41 @@ std::string local_settings(const config::Database& database, Session session) {
     else if (name != "default_transaction_isolation")  // too late for this one
       text += fmt::format("set local {}='{}';", name, value);
   return text;
+}
+
+std::vector<Keywords> located(const Keywords& host, std::chrono::steady_clock::time_point until,
+                              std::string& fault) {
+  const auto name = get(host, "host", "PGHOST");
+  const bool given = !get(host, "hostaddr", "PGHOSTADDR").empty();
+  if (given || name.empty() || name[0] == '/' || name[0] == '@' || is_address(name)) return {host};
+  const auto addresses = resolve(name, until);
+  fault = addresses.fault;
+  std::vector<Keywords> all;
+  for (const auto& address : addresses.found) {
+    all.push_back(host);
+    set(all.back(), "host", name);  // for the certificate and the password file
+    set(all.back(), "hostaddr", address);
+  }
+  return all;
+}
+
+// Ours is always verify-full, which needs no choice.
+bool has_chosen_tls(const Keywords& host) { return !get(host, "sslmode", "PGSSLMODE").empty(); }
+
+std::vector<std::string> weak_tls(const config::Database& database) {
+  std::vector<std::string> lines;
+  for (const auto& host : attempts(database, Session::control)) {
+    const auto mode = get(host, "sslmode", "PGSSLMODE");
+    if (is_local(get(host, "host", "PGHOST")) && is_local(get(host, "hostaddr", "PGHOSTADDR")))
+      continue;
+    if (mode == "verify-full") continue;
+    lines.push_back(fmt::format(
+        "{}: sslmode={} does not prove that it is the server that is meant, and lets {}",
+        escape_control(place(host)), escape_control(mode),
+        mode == "disable" || mode == "allow" || mode == "prefer" ? "anybody on the way read all"
+                                                                 : "an impostor read all"));
+  }
+  return lines;
 }
 
 std::string place(const Keywords& keywords) {

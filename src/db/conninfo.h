@@ -2,6 +2,7 @@
 // session's settings. Source: PostgreSQL manual, "Database Connection Control Functions".
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +26,18 @@ std::vector<Keywords> attempts(const config::Database& database, Session session
 // The same settings for one transaction, "set local a='b';" and so on: whose session it is behind a
 // pooler, and what others have left there, is decided anew by each transaction.
 std::string local_settings(const config::Database& database, Session session);
+
+// A host's keywords for each address that it has, asked for until then when it is given by
+// name. None: `fault` says why.
+std::vector<Keywords> located(const Keywords& host, std::chrono::steady_clock::time_point until,
+                              std::string& fault);
+
+// The user has written an sslmode, or PGSSLMODE.
+bool has_chosen_tls(const Keywords& host);
+
+// One line for each host beyond loopback with which TLS does not prove that the server is the one
+// that was meant.
+std::vector<std::string> weak_tls(const config::Database& database);
 
 // "host:port" or the socket's folder, for messages.
 std::string place(const Keywords& keywords);

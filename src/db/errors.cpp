@@ -9,16 +9,33 @@
 namespace schedctl::db {
 namespace {
 
+// The server names the object; which role has the right is in roles.sql.
+std::string grant_for(const std::string& message) {
+  const auto says = [&](const char* text) { return message.find(text) != std::string::npos; };
+  if (says("must be owner") || says("for database") || says("to create"))
+    return ": it takes a member of schedctl_owner, see \"schedctl migrate --roles\"";
+  return ": have it granted, see \"schedctl migrate --roles\"";
+}
+
+// Tables, columns, functions, types or unique indexes are missing, or are others than ours.
+bool is_misfit(const std::string& sqlstate) {
+  for (const auto* state : {"42P01", "3F000", "42703", "42883", "42804", "42704", "42P10"})
+    if (sqlstate == state) return true;
+  return false;
+}
+
 // What a person can do about it, for the states that need more than the server's own words.
-std::string remedy(const std::string& sqlstate, const config::Database& database) {
+std::string remedy(const std::string& sqlstate, const std::string& message,
+                   const config::Database& database) {
   if (sqlstate == "25006") return " (the server is read-only: connect to the primary)";
   if (sqlstate == "55P03") return " (another session holds a lock on it: try again later)";
   if (sqlstate == "57014") return " (the time limit for one statement is over: try again later)";
-  if (sqlstate == "42501") return ": have it granted, see \"schedctl migrate --roles\"";
+  if (sqlstate == "42501") return grant_for(message);
   if (sqlstate == "53100") return " (the server's disk is full)";
-  if (sqlstate == "42P01" || sqlstate == "3F000" || sqlstate == "42883" || sqlstate == "42703")
-    return fmt::format(" in schema \"{}\": run \"schedctl migrate\"",
-                       escape_control(database.schema));
+  if (is_misfit(sqlstate))
+    return fmt::format(
+        " in schema \"{}\": run \"schedctl migrate\", or \"schedctl test\" to see what is missing",
+        escape_control(database.schema));
   return "";
 }
 
@@ -26,8 +43,8 @@ std::string remedy(const std::string& sqlstate, const config::Database& database
                         const config::Database& database) {
   throw DatabaseError(
       lost ? ExitCode::temporary : exit_code_for(sqlstate),
-      fmt::format("database: {}{}", first_line(message), remedy(sqlstate, database)), sqlstate,
-      lost);
+      fmt::format("database: {}{}", first_line(message), remedy(sqlstate, message, database)),
+      sqlstate, lost);
 }
 
 }  // namespace
@@ -37,7 +54,7 @@ ExitCode exit_code_for(const std::string& sqlstate) {
   if (is("08") || is("40") || is("53") || is("55") || is("57") || is("58") || is("25"))
     return ExitCode::temporary;
   if (is("28") || is("42501")) return ExitCode::permission;
-  if (is("3D") || is("3F") || is("42P01") || is("42703") || is("42883")) return ExitCode::config;
+  if (is("3D") || is_misfit(sqlstate)) return ExitCode::config;
   if (is("22") || is("23") || is("54")) return ExitCode::data;
   return ExitCode::internal;
 }

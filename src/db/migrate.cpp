@@ -6,6 +6,7 @@
 #include <iterator>
 #include <map>
 
+#include "db/examine.h"
 #include "db/transaction.h"
 #include "sql/db.h"
 #include "sql/migrations.h"
@@ -115,6 +116,18 @@ void take_lock(Transaction& tx, const std::string& schema, Duration patience) {
   }
 }
 
+// What is made belongs to whom the rest belongs to, also when a superuser makes it.
+void become_owner(Transaction& tx, const std::string& schema) {
+  const auto owner = tx.exec_text(
+      "select quote_ident(pg_get_userbyid(n.nspowner)) from pg_namespace n "
+      "join pg_class c on c.relnamespace = n.oid and c.relname = 'schema_migrations' "
+      "and c.relowner = n.nspowner "
+      "where n.nspname = $1 and pg_get_userbyid(n.nspowner) <> current_user "
+      "and pg_has_role(n.nspowner, 'member')",
+      {schema});
+  if (!owner.empty()) tx.exec_text(fmt::format("set local role {}", owner[0][0].c_str()));
+}
+
 // Who may use the schema but not make one in this database can still migrate it.
 void make_schema(Transaction& tx, const std::string& schema) {
   if (tx.exec_text("select to_regnamespace($1::text)", {quoted(schema)})[0][0].is_null())
@@ -137,10 +150,12 @@ const Migration* apply_next(Connection& connection, Duration patience) {
   for (const auto& step : sql::migrations) {
     if (states.contains(step.version)) continue;
     make_schema(tx, schema);
+    become_owner(tx, schema);
     tx.exec_text(step.text);
     tx.exec_text("insert into " + table_of(schema) +
                      " (version, name, checksum, binary_version) values ($1, $2, $3, $4)",
                  {step.version, step.name, step.checksum, SCHEDCTL_VERSION});
+    tx.exec_text(note_pieces_statement());
     tx.commit();
     return &step;
   }
@@ -203,7 +218,7 @@ std::string migration_script(const std::string& schema) {
         "\n-- {}\n\n{}\ninsert into schema_migrations (version, name, checksum, binary_version)\n"
         "values ({}, '{}', '{}', '{}');\n",
         step.name, step.text, step.version, step.name, step.checksum, SCHEDCTL_VERSION);
-  return script + "\ncommit;\n";
+  return script + "\n" + note_pieces_statement() + ";\n\ncommit;\n";
 }
 
 std::string roles_script(const std::string& schema) {

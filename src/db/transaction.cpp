@@ -75,13 +75,14 @@ void Param::append(std::string& array, const Param& element) {
   }
 }
 
-Transaction::Transaction(Connection& connection) : connection_(connection) {
-  auto& session = *connection.impl_;
+Transaction::Transaction(Connection& connection)
+    : connection_(connection), session_(*connection.impl_) {
+  const Waiting waiting(session_);
   try {
-    if (session.database.pooled)
-      transaction_ = std::make_unique<PooledTransaction>(session, session.local_settings);
+    if (session_.database.pooled)
+      transaction_ = std::make_unique<PooledTransaction>(session_, session_.local_settings);
     else
-      transaction_ = std::make_unique<pqxx::work>(session);
+      transaction_ = std::make_unique<pqxx::work>(session_);
   } catch (...) {
     fail();
   }
@@ -91,7 +92,8 @@ Transaction::Transaction(Connection& connection, Autocommit) : Transaction(conne
   brings_settings_ = connection.database().pooled;
 }
 
-Transaction::Transaction(Connection& connection, Bare) : connection_(connection) {
+Transaction::Transaction(Connection& connection, Bare)
+    : connection_(connection), session_(*connection.impl_) {
   try {
     transaction_ = std::make_unique<pqxx::nontransaction>(*connection.impl_);
   } catch (...) {
@@ -99,13 +101,17 @@ Transaction::Transaction(Connection& connection, Bare) : connection_(connection)
   }
 }
 
-Transaction::~Transaction() = default;
+Transaction::~Transaction() {
+  const Waiting waiting(session_);
+  transaction_.reset();  // which may be a ROLLBACK
+}
 
 Result Transaction::exec_params(const Statement& statement, const std::vector<Param>& params) {
   auto& session = *connection_.impl_;
   if (session.database.pooled) return exec_text(statement.text, params);
   const auto values = pointers(params);
   const auto arguments = pqxx::prepare::make_dynamic_params(values);
+  const Waiting waiting(session);
   try {
     if (session.seen.insert(statement.name).second)
       return transaction_->exec_params(statement.text, arguments);
@@ -118,11 +124,12 @@ Result Transaction::exec_params(const Statement& statement, const std::vector<Pa
 }
 
 Result Transaction::exec_text(const std::string& sql, const std::vector<Param>& params) {
-  auto& session = *connection_.impl_;
+  const Waiting waiting(session_);
   try {
     if (brings_settings_)
-      return transaction_->exec(with_settings(
-          session.local_settings, params.empty() ? sql : with_literals(session.raw, sql, params)));
+      return transaction_->exec(
+          with_settings(session_.local_settings,
+                        params.empty() ? sql : with_literals(session_.raw, sql, params)));
     if (params.empty()) return transaction_->exec(sql);
     const auto values = pointers(params);
     return transaction_->exec_params(sql, pqxx::prepare::make_dynamic_params(values));
@@ -137,6 +144,7 @@ void Transaction::fail() const {
 }
 
 void Transaction::commit() {
+  const Waiting waiting(session_);
   try {
     transaction_->commit();
   } catch (...) {

@@ -96,6 +96,7 @@ class Transaction {
   [[noreturn]] void fail() const;
 
   Connection& connection_;
+  Connection::Impl& session_;  // stays where it is when the connection is moved
   // Each statement brings the settings of the session along.
   bool brings_settings_ = false;
   std::unique_ptr<pqxx::transaction_base> transaction_;

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "db/in_doubt.h"
 #include "handlers/json_text.h"
 #include "handlers/output_log.h"
 #include "sql/handlers.h"
@@ -130,11 +131,13 @@ class Sql final : public Handler {
             context.deadline_utc, claim.idempotency_key);
   }
 
-  // False: this is not the transaction that was entered.
-  static bool leave(db::Transaction& tx, const job::Claim& claim, const Context& context) {
+  // The id of the transaction; none: it is not the one that was entered.
+  static std::optional<std::string> leave(db::Transaction& tx, const job::Claim& claim,
+                                          const Context& context) {
     const auto left = tx.exec(sql::handlers::sql_leave, context.database->schema,
                               std::to_string(claim.execution_id));
-    return *left[0]["same"].c_str() == 't';
+    if (*left[0]["same"].c_str() != 't') return std::nullopt;
+    return left[0]["transaction"].c_str();
   }
 
   db::Result execute(db::Transaction& tx, const job::Claim& claim) const {
@@ -147,7 +150,8 @@ class Sql final : public Handler {
     db::Transaction tx(connection);
     enter(tx, claim, context, true);
     Outcome outcome{.result = Result::completed, .json = result_of(execute(tx, claim))};
-    if (!connection.in_transaction() || !leave(tx, claim, context))
+    const auto transaction = connection.in_transaction() ? leave(tx, claim, context) : std::nullopt;
+    if (!transaction)
       return {.result = Result::rejected,
               .error_class = "sql",
               .error_message = "the statement ended its transaction: set autonomous = true"};
@@ -155,9 +159,22 @@ class Sql final : public Handler {
       return {.result = Result::interrupted,
               .error_class = "fence",
               .error_message = "the claim was lost; rolled back"};
-    tx.commit();
+    commit(tx, *transaction, connection, context);
     outcome.stored = true;
     return outcome;
+  }
+
+  // When the answer gets lost, the server is asked how it ended; throws unless it took effect.
+  static void commit(db::Transaction& tx, const std::string& transaction,
+                     const db::Connection& connection, const Context& context) {
+    try {
+      tx.commit();
+    } catch (const DatabaseError& e) {
+      const bool lost = e.connection_lost() && context.stop_reason() == StopReason::none;
+      if (!lost ||
+          db::fate_of(transaction, connection.server(), *context.database) != db::Fate::committed)
+        throw;
+    }
   }
 
   Outcome run_autonomous(db::Connection& connection, const job::Claim& claim,

@@ -13,12 +13,11 @@ std::optional<std::int64_t> milliseconds(const std::optional<Duration>& duration
 }  // namespace
 
 StoredJob enqueue(db::Transaction& tx, const NewJob& job) {
-  StoredJob stored;
-  stored.id = tx.exec(sql::queue::enqueue, job.job_type, job.payload, job.scheduled_for,
-                      milliseconds(job.delay), job.priority, job.max_attempts, job.group_key,
-                      job.unique_key, milliseconds(job.timeout), job.expires_at,
-                      milliseconds(job.expires_after))[0]["id"]
-                  .as<job::JobId>();
+  const auto row = tx.exec(sql::queue::enqueue, job.job_type, job.payload, job.scheduled_for,
+                           milliseconds(job.delay), job.priority, job.max_attempts, job.group_key,
+                           job.unique_key, milliseconds(job.timeout), job.expires_at,
+                           milliseconds(job.expires_after))[0];
+  StoredJob stored{row["id"].as<job::JobId>(), true, row["transaction"].c_str()};
   if (job.unique_key)
     stored.inserted = tx.exec(sql::queue::stored_here, stored.id)[0]["inserted"].as<bool>();
   return stored;

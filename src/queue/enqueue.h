@@ -28,8 +28,9 @@ struct NewJob {
 
 struct StoredJob {
   job::JobId id = 0;
-  bool inserted = true;  // false: a pending or running job with the same unique key was there
-                         // already, and this is it
+  bool inserted = true;     // false: a pending or running job with the same unique key was there
+                            // already, and this is it
+  std::string transaction;  // for db::fate_of
 };
 
 // Others see the job when the caller commits. Throws DatabaseError: 65 with the rule that the job

@@ -1,11 +1,15 @@
 -- Take a worker's session lock again after its connection was lost, unless it is pooled; with the lock goes the renewal of
 -- the lease.
--- No row: it was declared dead.
+-- No row: it was declared dead, or the server has never heard of it: then the id may be another worker's, as ids can repeat
+-- after a failover.
 --   $1 worker bigint   $2 lease in milliseconds bigint   $3 the address this end of the connection has, text   $4 pooled boolean
+--   $5 host text   $6 pid integer   $7 lock file text: who it is
 with worker as materialized (
   select id, case when $4::boolean then true
                   else pg_try_advisory_lock(hashtext('schedctl.worker.' || current_schema()), id::integer) end as locked
-    from workers where id = $1::bigint and lease_until > to_timestamp(0)
+    from workers
+   where id = $1::bigint and lease_until > to_timestamp(0) and host = $5::text and pid = $6::integer
+     and lock_file = $7::text
 ), renewed as (
   update workers w
      set lease_until = clock_timestamp() + $2::bigint * interval '1 ms',

@@ -11,8 +11,8 @@ job::WorkerId register_worker(db::Transaction& tx, const Registration& r) {
 }
 
 Relock relock_worker(db::Transaction& tx, job::WorkerId worker, const Registration& r) {
-  const auto rows =
-      tx.exec(sql::queue::relock_worker, worker, r.lease.count(), r.local_address, r.pooled);
+  const auto rows = tx.exec(sql::queue::relock_worker, worker, r.lease.count(), r.local_address,
+                            r.pooled, r.host, r.pid, r.lock_file);
   if (rows.empty()) return Relock::declared_dead;
   return *rows[0]["locked"].c_str() == 't' ? Relock::done : Relock::still_held;
 }

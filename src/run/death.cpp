@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <fstream>
 
+#include "db/conflict.h"
 #include "queue/worker.h"
 #include "run/host_lock.h"
 #include "util/log.h"
@@ -131,7 +132,8 @@ bool rescue_batch(db::Connection& connection, const Dead& dead, int max_interrup
 
 Toll rescue_all(db::Connection& connection, const Dead& dead, int max_interruptions) {
   Toll toll;
-  while (rescue_batch(connection, dead, max_interruptions, toll)) {
+  while (db::despite_conflicts(
+      [&] { return rescue_batch(connection, dead, max_interruptions, toll); })) {
   }
   return toll;
 }

@@ -1,6 +1,7 @@
 #include "run/dispatcher.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "run/payloads.h"
 #include "util/log.h"
@@ -41,6 +42,7 @@ Dispatcher::Dispatcher(Parts parts, queue::Waiting waiting)
 }
 
 bool Dispatcher::step() {
+  give_back_again();
   // A place that was free when a job was claimed may have gone to another run since.
   if (parts_.pool.queued() > 0) parts_.pool.reserve();
   if (limit_reached()) {
@@ -293,9 +295,17 @@ std::vector<queue::Claimed> Dispatcher::claim_from(const Backlog::Levels& levels
                ? claim_open(request)
                : claim_guarded(request, levels[0].claim_class);
   } catch (...) {  // it may have been committed all the same
-    parts_.recorder.give_back(request.token);
+    doubtful_token_ = request.token;
+    doubtful_since_ = Clock::now();
+    parts_.recorder.give_back(std::move(request.token));
     throw;
   }
+}
+
+// A server that has not noticed yet that we are gone may commit it even later.
+void Dispatcher::give_back_again() {
+  if (doubtful_token_.empty() || Clock::now() - doubtful_since_ < patience_with_others) return;
+  parts_.recorder.give_back(std::exchange(doubtful_token_, {}));
 }
 
 std::vector<queue::Claimed> Dispatcher::claim_open(queue::ClaimRequest request) {

@@ -78,6 +78,7 @@ class Dispatcher {
   Backlog::Levels top_levels(Kind kind) const;
   std::vector<job::Claim> claim(Kind kind, int limit);
   std::vector<queue::Claimed> claim_from(const Backlog::Levels& levels, Kind kind, int limit);
+  void give_back_again();
   std::vector<queue::Claimed> claim_open(queue::ClaimRequest request);
   std::vector<queue::Claimed> claim_guarded(queue::ClaimRequest request,
                                             queue::ClaimClass claim_class);
@@ -99,6 +100,9 @@ class Dispatcher {
   Sweep sweep_;
   std::shared_ptr<Sweep>
       second_sweep_;  // works on the recorder's thread, which outlives this object
+  // Of a claim whose answer got lost, and when.
+  std::string doubtful_token_;
+  std::chrono::steady_clock::time_point doubtful_since_;
   const std::chrono::steady_clock::time_point began_;
   std::chrono::steady_clock::time_point plan_again_;  // not before
   std::chrono::steady_clock::time_point refreshed_;

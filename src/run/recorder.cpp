@@ -19,6 +19,9 @@ constexpr std::size_t rows_per_statement = 2000;
 // handlers. So long a batch waits for more after the one before it.
 constexpr auto gather = 3ms;
 constexpr std::size_t enough_outcomes = 64;
+// A server that lives and takes nothing, as its disk is full, keeps a run from its end no longer
+// than one that is gone.
+constexpr auto longest_fault = 13s;
 
 // The rows of one statement: enough to be fast, and bounded.
 template <typename Row>
@@ -189,14 +192,13 @@ void Recorder::store(Load& load) {
 // Whoever asked for it works too, and finds out by itself what the database does not do.
 void Recorder::assist_now(const Assistance& work) {
   try {
-    if (!connection_) connection_.emplace(database_, db::Session::recording);
-    count_swept(work(*connection_));
+    count_swept(work(connection()));
   } catch (const DatabaseError& e) {
-    if (e.connection_lost()) connection_.reset();
+    if (e.connection_lost()) disconnect();
     log::info("a batch of jobs is left for later", {{"error", e.what()}});
   } catch (
       const std::exception& e) {  // a fault of ours, which must not cost the others their outcomes
-    connection_.reset();
+    disconnect();
     log::error("a batch of jobs is left for later", {{"error", e.what()}});
   }
   --unstored_;
@@ -229,11 +231,11 @@ void Recorder::store_batch(std::vector<queue::Settled>& batch, Store how) {
   std::vector<job::ExecutionId> ids;
   for (const auto& settled : batch) ids.push_back(settled.claim.execution_id);
   try {
-    const bool done = persist([&](db::Transaction& tx, bool again) {
+    const bool done = persist([&](db::Transaction& tx, bool) {
       auto stored = how(tx, batch, worker_);
-      // An answer that got lost may have been a yes: what is in the history already was stored by
-      // the first try.
-      if (again && stored.size() < batch.size())
+      // An answer that got lost may have been a yes, to us or to the handler: what is in the
+      // history already was stored by the first try.
+      if (stored.size() < batch.size())
         for (const auto id : queue::recorded(tx, ids, worker_)) stored.push_back(id);
       count(batch, std::move(stored));
     });
@@ -269,22 +271,62 @@ void Recorder::isolate(std::vector<queue::Settled>& batch, Store how, const std:
 template <typename Work>
 bool Recorder::persist(const Work& work) {
   auto pause = 50ms;
+  const auto began = Clock::now();
   for (bool again = false;; again = true) {
     if (gave_up_) return false;
     try {
-      if (!connection_) connection_.emplace(database_, db::Session::recording);
-      db::Transaction tx(*connection_, db::autocommit);
+      db::Transaction tx(connection(), db::autocommit);
       work(tx, again);
       return true;
     } catch (const DatabaseError& e) {
-      if (e.connection_lost()) connection_.reset();
+      if (e.connection_lost()) disconnect();
+      if (e.code() == ExitCode::config || e.code() == ExitCode::permission) return give_up_for(e);
       if (!e.transient() && connection_) throw;
-      const bool useless = !e.transient() || hurried_ || Clock::now() + pause > safe_until_();
+      const auto next = Clock::now() + pause;
+      const bool useless =
+          !e.transient() || hurried_ || next > safe_until_() || next > began + longest_fault;
       if (useless) return give_up(e.what());
     }
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, 1000ms);
   }
+}
+
+// No attempt to connect may go on for long when the claims are no longer ours.
+db::Connection& Recorder::connection() {
+  if (connection_) return *connection_;
+  auto database = database_;
+  const auto now = Clock::now(), safe_until = std::max(safe_until_(), now + 1s);
+  database.connect_timeout =
+      std::min(database.connect_timeout, std::chrono::duration_cast<Duration>(safe_until - now));
+  db::Connection fresh(database, db::Session::recording);
+  const std::lock_guard lock(connection_mutex_);
+  return connection_.emplace(std::move(fresh));
+}
+
+void Recorder::disconnect() {
+  const std::lock_guard lock(connection_mutex_);
+  connection_.reset();
+}
+
+void Recorder::abandon() {
+  hurried_ = true;
+  const std::lock_guard lock(connection_mutex_);
+  if (connection_) connection_->sever();
+}
+
+// Nor would another outcome be taken.
+bool Recorder::give_up_for(const Error& fault) {
+  {
+    const std::lock_guard lock(mutex_);
+    fault_ = fault;
+  }
+  return give_up(fault.what());
+}
+
+std::optional<Error> Recorder::fault() const {
+  const std::lock_guard lock(mutex_);
+  return fault_;
 }
 
 bool Recorder::give_up(const std::string& why) {

@@ -68,12 +68,16 @@ class Recorder {
 
   // What was handed in and is not yet in the database: outcomes, claims, assistance.
   std::size_t unstored() const { return unstored_; }
+  // Why no later try would help: tables or rights are missing. Once gave_up() is true.
+  std::optional<Error> fault() const;
   bool gave_up() const { return gave_up_; }  // the database was lost with outcomes unstored
   Tally tally() const;
   // Outcomes of claims so far, those that the fence refused too.
   long stored() const { return stored_outcomes_; }
-  // Gives up on what cannot be stored soon: the run must end.
+  // Gives up on what cannot be stored soon: the run must end. Thread-safe.
   void hurry() { hurried_ = true; }
+  // As hurry(), and ends also what waits for an answer of the database. Thread-safe.
+  void abandon();
 
  private:
   struct Batch {
@@ -104,6 +108,7 @@ class Recorder {
   void store_given_back(Load& load);
   void assist_now(const Assistance& work);
   bool give_up(const std::string& why);
+  bool give_up_for(const Error& fault);
   bool keep(const std::vector<queue::Settled>& batch);
   void store_lines(std::vector<queue::LogLine> lines);
   void store_batch(std::vector<queue::Settled>& batch, Store how);
@@ -112,6 +117,8 @@ class Recorder {
   void count(const std::vector<queue::Settled>& batch, std::vector<job::ExecutionId> stored);
   template <typename Work>
   bool persist(const Work& work);
+  db::Connection& connection();
+  void disconnect();
 
   const config::Database database_;
   const job::WorkerId id_;
@@ -129,8 +136,10 @@ class Recorder {
   bool ending_ = false;
   bool soon_ = false;
   Tally tally_;
+  std::optional<Error> fault_;
 
-  // Used by the thread only.
+  std::mutex connection_mutex_;  // while the connection is replaced, or severed by another thread
+  // Otherwise used by the thread only.
   std::optional<db::Connection> connection_;
   std::vector<queue::LogLine> unkept_;  // not taken by the database
   std::atomic<std::size_t> unstored_{0};

@@ -15,6 +15,7 @@
 #include "run/planner.h"
 #include "run/prune.h"
 #include "run/rescue_pass.h"
+#include "run/server_memory.h"
 #include "run/spool.h"
 #include "run/work.h"
 #include "util/log.h"
@@ -84,6 +85,7 @@ ExitCode locked_tick(const config::Config& config, const TickOptions& options,
                         "database: the server is read-only: connect to the primary, or see "
                         "default_transaction_read_only");
   const auto seen = look(connection, config);
+  ServerMemory(config.process.lock_file).remember(connection);
   const DatabaseClock clock(seen.now);
   Spool(config, seen.installation).replay(connection, config);
   std::optional<DeathWatch> watch;

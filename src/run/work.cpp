@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <mutex>
 #include <new>
 #include <system_error>
 
+#include "db/conflict.h"
 #include "handlers/handler.h"
 #include "run/dispatcher.h"
 #include "run/heartbeat.h"
@@ -28,6 +30,12 @@ using handlers::StopReason;
 // Whatever matters wakes us; these are for the safety of the lease and for what nobody tells.
 constexpr std::chrono::milliseconds working_wait = 100ms;
 constexpr std::chrono::milliseconds idle_wait = 1s;
+// A server that restarts, or another that takes over, gets so long before the run ends.
+constexpr std::chrono::milliseconds server_patience = 8s;
+// Conflicts further apart do not add up.
+constexpr std::chrono::milliseconds calm = 10s;
+// When the lease is lost, the database may still hear of what was cut off, if it answers.
+constexpr std::chrono::milliseconds last_words = 2s;
 
 // One page that the reapers share with us.
 class SharedSigns {
@@ -66,6 +74,7 @@ class Worker {
  public:
   Worker(const WorkOrder& order, db::Connection& connection, queue::Waiting waiting)
       : order_(order),
+        connection_(connection),
         registry_(handlers::make_handlers(order.config)),
         spool_(order.config, order.installation),
         lock_(folder_of(order.config.process.lock_file), order.installation),
@@ -127,6 +136,10 @@ class Worker {
   void stop_lost() {
     pool_.give_back_queued();  // nothing more may start
     pool_.stop_all(StopReason::fence_lost, true);
+    {  // nothing more may be claimed, and the answer may never come
+      const std::lock_guard lock(connection_mutex_);
+      connection_.sever();
+    }
     signals::wake();
   }
   bool must_stop() const {
@@ -134,6 +147,9 @@ class Worker {
            Clock::now() > heartbeat_.safe_until();
   }
   void claim_until_window_end();
+  void claim_while_connected();
+  bool reconnect();
+  bool yields_to_others(const DatabaseError& e);
   bool idle() const {
     return dispatcher_.nothing_due() && pool_.idle() && recorder_.unstored() == 0;
   }
@@ -143,6 +159,8 @@ class Worker {
 
   const WorkOrder& order_;
   const Clock::time_point linger_end_ = Clock::now() + order_.config.process.linger;
+  std::mutex connection_mutex_;  // while the connection is replaced, or severed by another thread
+  db::Connection& connection_;   // of the claims; otherwise used by this thread only
   handlers::Registry registry_;
   Spool spool_;
   SharedSigns signs_;
@@ -154,6 +172,8 @@ class Worker {
   Dispatcher dispatcher_;
   std::optional<Error> claim_error_;
   bool lease_over_ = false;  // before its handlers were
+  int conflicts_ = 0;        // in a row
+  Clock::time_point last_conflict_;
 };
 
 ExitCode Worker::run(HostLock& host_lock) {
@@ -169,24 +189,72 @@ ExitCode Worker::run(HostLock& host_lock) {
 
 // A fault of the database ends the claiming, not what runs: that has a connection of its own.
 void Worker::claim_until_window_end() {
-  try {
-    while (!must_stop() && Clock::now() < order_.window_end) {
-      if (dispatcher_.step()) continue;
-      if (!idle()) {
-        signals::wait(std::min(working_wait, dispatcher_.rest()));
-        continue;
-      }
-      if (dispatcher_.look_again()) continue;
-      const bool stays = Clock::now() < linger_end_ || heartbeat_.awaits_evidence();
-      if (!stays || dispatcher_.limit_reached()) return;
-      wait_idle();
+  for (;;) {
+    try {
+      return claim_while_connected();
+    } catch (const DatabaseError& e) {
+      claim_error_ = e;
+      if (!(e.connection_lost() ? reconnect() : yields_to_others(e))) break;
+      claim_error_.reset();
+    } catch (const Error& e) {
+      claim_error_ = e;
+      break;
+    } catch (const std::exception& e) {
+      claim_error_ = Error(ExitCode::internal, e.what());
+      break;
     }
-  } catch (const Error& e) {
-    claim_error_ = e;
-  } catch (const std::exception& e) {
-    claim_error_ = Error(ExitCode::internal, e.what());
   }
-  if (claim_error_) log::info("no more claims in this run", {{"error", claim_error_->what()}});
+  log::info("no more claims in this run", {{"error", claim_error_->what()}});
+}
+
+// True: the claim was undone because of what others did, and may be tried again.
+bool Worker::yields_to_others(const DatabaseError& e) {
+  if (!db::is_conflict(e)) return false;
+  if (Clock::now() - last_conflict_ > calm) conflicts_ = 0;
+  last_conflict_ = Clock::now();
+  if (++conflicts_ == db::conflict_tries) return false;
+  signals::wait(50ms * conflicts_);
+  return true;
+}
+
+void Worker::claim_while_connected() {
+  while (!must_stop() && Clock::now() < order_.window_end) {
+    if (dispatcher_.step()) continue;
+    if (!idle()) {
+      signals::wait(std::min(working_wait, dispatcher_.rest()));
+      continue;
+    }
+    if (dispatcher_.look_again()) continue;
+    const bool stays = Clock::now() < linger_end_ || heartbeat_.awaits_evidence();
+    if (!stays || dispatcher_.limit_reached()) return;
+    wait_idle();
+  }
+}
+
+// False: no server that takes claims was there in time, or none are wanted any more.
+bool Worker::reconnect() {
+  log::info("the connection for claims was lost; looking for the server",
+            {{"error", claim_error_->what()}});
+  auto database = order_.config.database;
+  database.connect_timeout = std::min<Duration>(database.connect_timeout, 1s);
+  const auto until = std::min(Clock::now() + server_patience, order_.window_end);
+  for (auto pause = 50ms; !must_stop() && Clock::now() < until;
+       pause = std::min(pause * 2, 400ms)) {
+    try {
+      db::Connection fresh(database, db::Session::claiming);
+      if (!fresh.in_recovery() && !fresh.read_only()) {
+        const std::lock_guard lock(connection_mutex_);
+        connection_ = std::move(fresh);
+        dispatcher_.look_soon();
+        return true;
+      }
+    } catch (const DatabaseError& e) {
+      claim_error_ = e;
+      if (!e.transient()) return false;
+    }
+    signals::wait(pause);
+  }
+  return false;
 }
 
 // Other runs of this host may have the places meanwhile.
@@ -203,7 +271,7 @@ void Worker::wait_idle() {
 // the grace.
 void Worker::finish() {
   const auto& process = order_.config.process;
-  std::optional<Clock::time_point> grace_end, force_end;
+  std::optional<Clock::time_point> grace_end, force_end, lost_at;
   while (!pool_.idle() || (recorder_.unstored() > 0 && !recorder_.gave_up())) {
     const auto now = Clock::now();
     // The heartbeat cannot say so when it waits for an answer, as a pooler lets it.
@@ -219,6 +287,8 @@ void Worker::finish() {
     if (recorder_.gave_up()) pool_.stop_all(StopReason::shutdown);  // nobody would hear of it
     if (force_end && now >= *force_end) pool_.stop_all(StopReason::shutdown, true);
     if (force_end && now >= *force_end + 2s) recorder_.hurry();
+    if (heartbeat_.lost() && !lost_at) lost_at = now;
+    if (lost_at && now >= *lost_at + last_words) recorder_.abandon();
     signals::wait(50ms);
   }
 }
@@ -227,6 +297,7 @@ ExitCode Worker::result() const {
   const auto tally = recorder_.tally();
   log::info("done",
             {{"completed", tally.completed}, {"failed", tally.failed}, {"lost", tally.lost}});
+  if (const auto fault = recorder_.fault()) throw *fault;
   if (heartbeat_.lost() || lease_over_ || recorder_.gave_up())
     throw Error(
         ExitCode::temporary,

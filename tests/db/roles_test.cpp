@@ -111,6 +111,68 @@ TEST_SUITE("db::roles [db]") {
             "f");
   }
 
+  TEST_CASE("a worker draws from the sequences, and nobody sets them") {
+    Database database;
+    make_roles(database);
+    const auto sequences = [&](const std::string& role, const std::string& right) {
+      return database.value(
+          "select count(*) filter (where has_sequence_privilege($1, c.oid, $2)) || ' of ' || "
+          "count(*) from pg_class c where relnamespace = current_schema()::regnamespace and "
+          "relkind = 'S'",
+          {role, right});
+    };
+    const auto all = database.value(
+        "select count(*) from pg_class where relnamespace = current_schema()::regnamespace and "
+        "relkind = 'S'");
+
+    CHECK(sequences("schedctl_worker", "usage") == all + " of " + all);
+    CHECK(sequences("schedctl_worker", "update") == "0 of " + all);
+    for (const auto* role : {"schedctl_producer", "schedctl_viewer", "public"})
+      CHECK(sequences(role, "usage, select, update") == "0 of " + all);
+  }
+
+  TEST_CASE("what a superuser's migration makes belongs to the owner of the schema") {
+    Database database(Database::Content::nothing);
+    struct Enough {};
+    auto first = database.connect(db::Session::plain);
+    REQUIRE_THROWS_AS(db::migrate(first,
+                                  [](const db::Migration& step) {
+                                    if (step.version == 4) throw Enough();
+                                  }),
+                      Enough);
+    as_superuser(database,
+                 "do $$ begin if not exists (select from pg_roles where rolname = "
+                 "'schedctl_owner') then create role schedctl_owner nologin; end if; "
+                 "end $$");
+    as_superuser(database, "grant schedctl_owner to schedctl");
+    as_superuser(
+        database,
+        fmt::format("do $$ declare o record; begin "
+                    "for o in select oid::regclass::text as name from pg_class where relnamespace "
+                    "= '{0}'::regnamespace and relkind in ('r', 'v') loop "
+                    "execute format('alter table %s owner to schedctl_owner', o.name); end loop; "
+                    "for o in select oid::regprocedure::text as name from pg_proc where "
+                    "pronamespace = '{0}'::regnamespace loop "
+                    "execute format('alter function %s owner to schedctl_owner', o.name); end "
+                    "loop; end $$; alter sequence {0}.execution_ids owner to "
+                    "schedctl_owner; alter schema {0} owner to schedctl_owner",
+                    database.schema()));
+    auto settings = database.config();
+    settings.url = url_of("postgres");
+    db::Connection superuser(settings, db::Session::plain);
+
+    db::migrate(superuser, [](const db::Migration&) {});
+
+    CHECK(database.value(
+              "select string_agg(distinct pg_get_userbyid(owner), ' ') from ("
+              "  select relowner as owner from pg_class where relnamespace = "
+              "current_schema()::regnamespace union all "
+              "  select proowner from pg_proc where pronamespace = current_schema()::regnamespace) "
+              "o") == "schedctl_owner");
+    CHECK(database.value("select string_agg(distinct applied_by, ' ' order by applied_by) from "
+                         "schema_migrations") == "postgres schedctl");
+  }
+
   TEST_CASE("a viewer may read every column but payloads") {
     Database database;
     make_roles(database);
@@ -179,7 +241,24 @@ TEST_SUITE("db::roles [db]") {
     host.database.query(
         "delete from schema_migrations where version = (select max(version) from "
         "schema_migrations)");
-    CHECK(worker.exit_code({"migrate"}) == 77);
+    const auto refused = worker.run({"migrate"});
+    CHECK(refused.exit_code == 77);
+    CHECK(refused.err.find("it takes a member of schedctl_owner") != std::string::npos);
+  }
+
+  TEST_CASE("schedctl test names the rights that a user lacks for a run") {
+    Host host;
+    make_roles(host.database);
+    const Member worker(host, "schedctl_worker");
+    const Member viewer(host, "schedctl_viewer");
+
+    const auto able = worker.run({"test"});
+    CHECK_MESSAGE(able.exit_code == 0, able.out);
+    const auto lacking = viewer.run({"test"});
+    CHECK(lacking.exit_code == 1);
+    for (const auto* right :
+         {"insert on job_queue", "delete on workers", "execute on function enqueue"})
+      CHECK_MESSAGE(lacking.out.find(right) != std::string::npos, lacking.out);
   }
 
   TEST_CASE(

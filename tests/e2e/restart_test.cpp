@@ -9,8 +9,7 @@
 #include <set>
 #include <sstream>
 
-#include "support/host.h"
-#include "support/server.h"
+#include "support/island.h"
 #include "util/process_tree.h"
 
 using namespace schedctl;
@@ -19,27 +18,6 @@ using namespace schedctl::test;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// A host on a server of its own.
-struct Island {
-  Server server;
-  Host host;
-
-  explicit Island(const std::string& toml = "") {
-    host.replace_config(fmt::format("[database]\nurl = \"{}\"\n{}", server.url(), toml));
-    const auto migrated = host.run({"migrate"});
-    REQUIRE_MESSAGE(migrated.exit_code == 0, migrated.err);
-  }
-  std::string value(const std::string& sql) const {
-    return server.value("set search_path = schedctl; " + sql);
-  }
-  job::JobId enqueue(const std::string& type) const {
-    return std::stol(value("select enqueue('" + type + "')"));
-  }
-  std::string statuses() const {
-    return value("select string_agg(status, ' ' order by id) from jobs");
-  }
-};
 
 constexpr const char* witness =
     "echo $$ >>pid.$SCHEDCTL_JOB_ID\n"

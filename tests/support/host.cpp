@@ -37,6 +37,7 @@ Process Host::start(std::vector<std::string> arguments, std::vector<std::string>
   ProcessOptions options;
   options.env = env;
   options.env.insert(options.env.end(), more.begin(), more.end());
+  options.network = network;
   return test::start(arguments, options);
 }
 
@@ -45,6 +46,7 @@ Process Host::start_shell(const std::string& script, std::vector<std::string> mo
   options.env = env;
   options.env.insert(options.env.end(), more.begin(), more.end());
   options.env.push_back("S=" + binary());
+  options.network = network;
   return test::start({"bash", "-c", script}, options);
 }
 

@@ -2,6 +2,7 @@
 // database of its own.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ class Host {
   Database database;
   TempDir folder;
   std::vector<std::string> env;  // for each schedctl; later ones win
+  std::optional<int> network;    // the namespace in which it runs; root only
 
   // Adds a handler that runs `script` with sh in the folder; `keys` are more lines of its section.
   void handler(const std::string& type, const std::string& script, const std::string& keys = "");

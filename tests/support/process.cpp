@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -72,14 +73,16 @@ void restore_signals(const sigset_t& mask) {
   sigprocmask(SIG_SETMASK, &mask, nullptr);
 }
 
-[[noreturn]] void become(char* const* argv, char* const* env, const char* cwd,
-                         std::optional<uid_t> user, int in, int out, int err) {
+[[noreturn]] void become(char* const* argv, char* const* env, const ProcessOptions& options, int in,
+                         int out, int err) {
   dup2(in, 0);
   dup2(out, 1);
   dup2(err, 2);
+  const auto& [variables, text, cwd, user, network] = options;
+  const bool entered = !network || setns(*network, CLONE_NEWNET) == 0;
   const bool dropped =
       !user || (setgroups(0, nullptr) == 0 && setgid(*user) == 0 && setuid(*user) == 0);
-  if (dropped && (!*cwd || chdir(cwd) == 0)) execvpe(argv[0], argv, env);
+  if (entered && dropped && (cwd.empty() || chdir(cwd.c_str()) == 0)) execvpe(argv[0], argv, env);
   dprintf(2, "%s: %s\n", argv[0], strerrordesc_np(errno));
   _exit(127);
 }
@@ -99,7 +102,7 @@ Process::Process(const std::vector<std::string>& argv, const ProcessOptions& opt
   pid_ = fork();
   if (pid_ == 0) {
     restore_signals(before);
-    become(arguments.data(), variables.data(), options.cwd.c_str(), options.user, in, out_, err_);
+    become(arguments.data(), variables.data(), options, in, out_, err_);
   }
   sigprocmask(SIG_SETMASK, &before, nullptr);
   close(in);

@@ -25,6 +25,8 @@ struct ProcessOptions {
   std::string cwd = {};  // empty: as this process
   // Root only: the user id and the only group id to run with.
   std::optional<uid_t> user = {};
+  // Root only: a network namespace.
+  std::optional<int> network = {};
 };
 
 struct ProcessResult {

@@ -3,9 +3,9 @@
 //
 //   schedctl_witness FOLDER TYPE PLAN
 //
-// PLAN: "work=MS", "group=NAME", "code=N" with which it exits, "fails=N" only the first N attempts
-// do, "doze": most of its attempts exit with 75, "child" that outlives it, "deaf" to SIGTERM;
-// separated by blanks.
+// PLAN: "work=MS", "hang=MS" in the first attempt only, "group=NAME", "code=N" with which it exits,
+// "fails=N" only the first N attempts do, "doze": most of its attempts exit with 75, "child" that
+// outlives it, "deaf" to SIGTERM; separated by blanks.
 #include <signal.h>
 #include <sys/types.h>
 #include <time.h>
@@ -30,6 +30,7 @@ constexpr long child_life_ms = 60'000;
 
 struct Plan {
   long work_ms = 0;
+  long hang_ms = 0;
   std::string group;
   int code = 0;
   int fails = 1'000'000;
@@ -47,6 +48,8 @@ Plan read_plan(const std::string& text) {
     const auto value = equals == std::string::npos ? "" : word.substr(equals + 1);
     if (name == "work")
       plan.work_ms = std::stol(value);
+    else if (name == "hang")
+      plan.hang_ms = std::stol(value);
     else if (name == "group")
       plan.group = value;
     else if (name == "code")
@@ -133,6 +136,7 @@ int witness(const std::string& folder, const std::string& type, const Plan& plan
   if (plan.child) leave_child(folder, record);
   std::printf("attempt %d at job %lld\n", record.attempt, static_cast<long long>(record.job));
   std::fflush(stdout);
+  if (record.attempt == 1) work(plan.hang_ms);
   work(plan.work_ms);
   record.kind = Record::Kind::end;
   record.exit_code = exit_code_of(record, plan);
