@@ -19,13 +19,23 @@ namespace schedctl::cli {
 namespace {
 
 constexpr Command commands[] = {
-    {"process", add_process}, {"cleanup-stuck", add_cleanup_stuck},
-    {"status", add_status},   {"test", add_test},
-    {"migrate", add_migrate}, {"enqueue", add_enqueue},
-    {"job", add_job},         {"history", add_history},
-    {"logs", add_logs},       {"pause", add_pause},
-    {"resume", add_resume},   {"validate", add_validate},
-    {"config", add_config},   {"db", add_db},
+    {"process", add_process},
+    {"cleanup-stuck", add_cleanup_stuck},
+    {"status", add_status},
+    {"test", add_test},
+    {"migrate", add_migrate},
+    {"enqueue", add_enqueue},
+    {"job", add_job},
+    {"history", add_history},
+    {"logs", add_logs},
+    {"pause", add_pause},
+    {"resume", add_resume},
+    {"definitions", add_definitions},
+    {"run", add_run},
+    {"simulate", add_simulate},
+    {"validate", add_validate},
+    {"config", add_config},
+    {"db", add_db},
 };
 
 bool takes_value(const char* argument) {
