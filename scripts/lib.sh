@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # What Debian 12 needs to build, test and run schedctl. Any version of the server will do, see has_server.
 # shellcheck disable=SC2034
 packages=(g++ cmake ninja-build ccache pkg-config libpqxx-dev libpq-dev libcli11-dev nlohmann-json3-dev
-  libspdlog-dev libfmt-dev libtomlplusplus-dev doctest-dev libhowardhinnant-date-dev tzdata python3)
+  libspdlog-dev libfmt-dev libtomlplusplus-dev doctest-dev tzdata python3)
 
 say() { printf '\n==> %s\n' "$*"; }
 die() {
@@ -48,6 +48,17 @@ switch_main_cluster_on() {
   [[ ! -d ${no_main_cluster%/*} ]] || as_root rmdir --ignore-fail-on-non-empty "${no_main_cluster%/*}"
 }
 
+# Debian starts what it installs. The tests have a pooler of their own.
+no_services=/usr/sbin/policy-rc.d
+switch_services_off() {
+  [[ -e $no_services ]] && return
+  as_root tee "$no_services" >/dev/null <<<$'#!/bin/sh\n# schedctl: while packages are installed\nexit 101'
+  as_root chmod 755 "$no_services"
+}
+switch_services_on() {
+  if grep -qs '^# schedctl' "$no_services"; then as_root rm -f "$no_services"; fi
+}
+
 apt_get() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" </dev/null
 }
@@ -65,7 +76,8 @@ install_missing() {
   may_install || die "missing packages, and no right to install them; run as root: apt-get install -y ${missing[*]}" 69
   say "installing ${missing[*]}"
   log=$(mktemp)
-  trap 'switch_main_cluster_on' EXIT
+  trap 'switch_main_cluster_on; switch_services_on' EXIT
+  [[ " ${missing[*]} " != *" pgbouncer "* ]] || switch_services_off
   [[ " ${missing[*]} " != *" postgresql-15 "* ]] || switch_main_cluster_off
   apt_get update >"$log" 2>&1 || true # without a network, what was fetched before may do
   if ! apt_get install --no-install-recommends "${missing[@]}" >>"$log" 2>&1; then
@@ -73,6 +85,7 @@ install_missing() {
     die "apt-get could not install ${missing[*]}; the end of its output stands above, all of it in $log" 69
   fi
   switch_main_cluster_on
+  switch_services_on
   trap - EXIT
   rm -f "$log"
 }

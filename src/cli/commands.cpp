@@ -11,6 +11,7 @@
 #include <new>
 #include <system_error>
 
+#include "cli/help.h"
 #include "cli/run.h"
 #include "schedule/definition.h"
 #include "util/text.h"
@@ -18,10 +19,14 @@
 namespace schedctl::cli {
 namespace {
 
+constexpr const char* description =
+    "A scheduler without a daemon: plans, claims, runs and records jobs in PostgreSQL";
+
 constexpr Command commands[] = {
     {"process", add_process},
     {"cleanup-stuck", add_cleanup_stuck},
     {"status", add_status},
+    {"setup-cron", add_setup_cron},
     {"test", add_test},
     {"migrate", add_migrate},
     {"enqueue", add_enqueue},
@@ -33,6 +38,7 @@ constexpr Command commands[] = {
     {"definitions", add_definitions},
     {"run", add_run},
     {"simulate", add_simulate},
+    {"next", add_next},
     {"validate", add_validate},
     {"config", add_config},
     {"db", add_db},
@@ -68,7 +74,8 @@ void add_globals(CLI::App& app, Program& program) {
   app.set_version_flag("--version", "schedctl " SCHEDCTL_VERSION);
   app.add_option("--config", program.overrides.config_file, "Configuration file")
       ->type_name("FILE");
-  app.add_option("--log-level", program.overrides.log_level, "debug, info, warn or error");
+  app.add_option("--log-level", program.overrides.log_level, "The least that is logged")
+      ->type_name("debug|info|warn|error");
   app.add_flag("--json", program.json, "Print one JSON object");
 }
 
@@ -140,19 +147,25 @@ int Program::finish_output(ExitCode code) {
 
 void Program::complain(const std::string& message) { cli::complain(message); }
 
+std::unique_ptr<CLI::App> whole_command_line(Program& program) {
+  auto app = std::make_unique<CLI::App>(description, "schedctl");
+  add_globals(*app, program);
+  for (const auto& command : commands) command.add(*app, program);
+  return app;
+}
+
 int run(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   open_standard_descriptors();
   Program program;
-  CLI::App app("A scheduler without a daemon: plans, claims, runs and records jobs in PostgreSQL",
-               "schedctl");
+  CLI::App app(description, "schedctl");
   add_globals(app, program);
   try {
     add_commands(app, program, argc, argv);
     app.parse(argc, argv);
     return program.finish_output(program.action());
   } catch (const CLI::CallForHelp& e) {
-    program.print(app.help());
+    program.print(help(app));
     return program.finish_output(ExitCode::ok);
   } catch (const CLI::CallForVersion& e) {
     program.print(fmt::format("{}\n", e.what()));

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -40,9 +41,14 @@ struct Command {
   Register add;
 };
 
+// Every subcommand, where a run builds only the one that is named: what manual pages, completions
+// and their tests are made from. `program` must outlive it.
+std::unique_ptr<CLI::App> whole_command_line(Program& program);
+
 void add_process(CLI::App& app, Program& program);
 void add_cleanup_stuck(CLI::App& app, Program& program);
 void add_status(CLI::App& app, Program& program);
+void add_setup_cron(CLI::App& app, Program& program);
 void add_test(CLI::App& app, Program& program);
 void add_migrate(CLI::App& app, Program& program);
 void add_enqueue(CLI::App& app, Program& program);
@@ -54,6 +60,7 @@ void add_resume(CLI::App& app, Program& program);
 void add_definitions(CLI::App& app, Program& program);
 void add_run(CLI::App& app, Program& program);
 void add_simulate(CLI::App& app, Program& program);
+void add_next(CLI::App& app, Program& program);
 void add_validate(CLI::App& app, Program& program);
 void add_config(CLI::App& app, Program& program);
 void add_db(CLI::App& app, Program& program);

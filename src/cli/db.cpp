@@ -74,7 +74,7 @@ void add_db(CLI::App& app, Program& program) {
 
   auto* psql =
       command->add_subcommand("psql", "Open psql on it; what follows is handed on to psql");
-  psql->set_help_flag("--help");  // -h is psql's
+  psql->set_help_flag("--help", "Print this help message and exit");  // -h is psql's
   psql->prefix_command();
   psql->fallthrough(false);  // options that are not known here are psql's, not schedctl's
   psql->callback([psql, &program] {

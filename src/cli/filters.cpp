@@ -34,11 +34,11 @@ std::string whole_number_fault(const std::string& text) {
   return quoted(text) + ": use a whole number, at most 19 digits";
 }
 
-std::int64_t parse_limit(const std::string& text) {
+std::int64_t parse_limit(const std::string& text, std::string_view option) {
   const auto limit = whole_number(text);
   if (!limit || *limit < 1 || *limit > largest_limit)
     throw UsageError(
-        fmt::format("--limit {}: use a number from 1 to {}", quoted(text), largest_limit));
+        fmt::format("{} {}: use a number from 1 to {}", option, quoted(text), largest_limit));
   return *limit;
 }
 

@@ -10,7 +10,8 @@
 namespace schedctl::cli {
 
 // All throw UsageError that names the option, the value and what would be right.
-std::int64_t parse_limit(const std::string& text);                        // 1 to a million
+std::int64_t parse_limit(const std::string& text,
+                         std::string_view option = "--limit");            // 1 to a million
 std::int64_t parse_id(std::string_view option, const std::string& text);  // a whole number
 void check_one_of(std::string_view option, const std::string& value,
                   const std::vector<std::string>& valid);

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "cli/commands.h"
+#include "cli/programs.h"
 #include "db/migrate.h"
 #include "handlers/noop.h"
 #include "queue/claim.h"
@@ -34,19 +35,6 @@ struct Check {
 
 const char* word(Status status) {
   return status == Status::pass ? "PASS" : status == Status::warn ? "WARN" : "FAIL";
-}
-
-bool is_executable(const std::string& path) { return access(path.c_str(), X_OK) == 0; }
-
-bool found_under(const std::string& program, std::string_view path) {
-  if (program.find('/') != std::string::npos) return is_executable(program);
-  while (!path.empty()) {
-    const auto colon = path.find(':');
-    if (is_executable(fmt::format("{}/{}", path.substr(0, colon), program))) return true;
-    if (colon == std::string_view::npos) return false;
-    path.remove_prefix(colon + 1);
-  }
-  return false;
 }
 
 // The checks, in an order in which each may rely on the ones before.
@@ -87,18 +75,21 @@ class Examination {
   }
 
   Check programs() {
-    std::string missing;
+    std::string missing, unsafe;
     int commands = 0;
     for (const auto& [name, handler] : program_.config().handlers) {
       const auto* command = std::get_if<config::CommandHandler>(&handler.how);
       if (!command) continue;
       ++commands;
-      const auto own_path = command->env.find("PATH");
-      if (!found_under(command->argv[0],
-                       own_path == command->env.end() ? cron_path : own_path->second))
+      const auto program = find_program(*command, cron_path);
+      if (!program)
         missing +=
             fmt::format("{}{} of handler {}", missing.empty() ? "" : ", ", command->argv[0], name);
+      else if (const auto fault = program_fault(*command, *program); !fault.empty())
+        unsafe += fmt::format("{}{} of handler {}: {}", unsafe.empty() ? "" : "; ", *program, name,
+                              fault);
     }
+    if (!unsafe.empty()) return {"", Status::fail, unsafe};
     if (missing.empty())
       return {"", Status::pass, fmt::format("{} command handlers, all found", commands)};
     return {
@@ -139,8 +130,9 @@ class Examination {
     const auto row = tx.exec_text(
         "select current_user, current_database(), current_setting('server_version')")[0];
     return {"", Status::pass,
-            fmt::format("{} as {}, PostgreSQL {}", escape_control(row[1].c_str()),
-                        escape_control(row[0].c_str()), row[2].c_str())};
+            fmt::format("{} as {}, PostgreSQL {}{}", escape_control(row[1].c_str()),
+                        escape_control(row[0].c_str()), row[2].c_str(),
+                        program_.config().database.pooled ? ", pooled" : "")};
   }
 
   Check clock() {
@@ -173,7 +165,8 @@ class Examination {
                                                     .boot_id = "",
                                                     .lock_file = "",
                                                     .version = SCHEDCTL_VERSION,
-                                                    .local_address = {}});
+                                                    .local_address = {},
+                                                    .pooled = program_.config().database.pooled});
     const auto claimed = queue::claim(tx, {.worker = worker,
                                            .now = now,
                                            .token = queue::draw_token(),

@@ -1,13 +1,16 @@
-// schedctl validate -- check the configuration file without a database.
+// schedctl validate -- check the configuration without a database.
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <cstdlib>
+#include <iterator>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/definition_warnings.h"
+#include "cli/programs.h"
+#include "schedule/definition.h"
+#include "schedule/describe.h"
 #include "util/text.h"
 
 namespace schedctl::cli {
@@ -15,43 +18,36 @@ namespace {
 
 constexpr const char* usual_path = "/usr/local/bin:/usr/bin:/bin";
 
-bool is_program(const std::string& path) {
-  struct stat status {};
-  return stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-         access(path.c_str(), X_OK) == 0;
+std::string inherited_path() {
+  const char* path = std::getenv("PATH");
+  return path != nullptr ? path : usual_path;
 }
 
-// PATH as the command will see it.
-std::string search_path(const config::CommandHandler& command) {
-  if (const auto own = command.env.find("PATH"); own != command.env.end()) return own->second;
-  const char* inherited = std::getenv("PATH");
-  return inherited != nullptr ? inherited : usual_path;
-}
+// What the configuration says, once it is known to be right.
+struct Findings {
+  const config::Config& config;
+  std::map<std::string, schedule::Schedule> schedules;  // by definition, of those that have one
+  Time now;
+  std::vector<std::string> warnings;
+};
 
-bool can_start(const config::CommandHandler& command) {
-  const std::string& program = command.argv[0];
-  const std::string cwd = command.cwd.empty() ? "/" : command.cwd;
-  if (program.starts_with('/')) return is_program(program);
-  if (program.find('/') != std::string::npos) return is_program(cwd + "/" + program);
-  const std::string path = search_path(command);
-  for (std::size_t begin = 0; begin <= path.size();) {
-    const auto end = std::min(path.find(':', begin), path.size());
-    if (is_program(path.substr(begin, end - begin) + "/" + program)) return true;
-    begin = end + 1;
-  }
-  return false;
-}
-
-std::vector<std::string> find_warnings(const config::Config& config) {
+// Throws ConfigError for a program that no run would start, because others may change it.
+std::vector<std::string> find_handler_warnings(const config::Config& config) {
   std::vector<std::string> warnings;
   for (const auto& [name, handler] : config.handlers) {
     const auto* command = std::get_if<config::CommandHandler>(&handler.how);
-    if (command == nullptr || can_start(*command)) continue;
-    warnings.push_back(
-        fmt::format("{}: handler {}: program {} is not found{}: install it or "
-                    "name its whole path",
-                    handler.place.text(), name, command->argv[0],
-                    command->argv[0].find('/') == std::string::npos ? " in PATH" : ""));
+    if (command == nullptr) continue;
+    const auto program = find_program(*command, inherited_path());
+    if (!program) {
+      warnings.push_back(
+          fmt::format("{}: handler {}: program {} is not found{}: install it or "
+                      "name its whole path",
+                      handler.place.text(), name, command->argv[0],
+                      command->argv[0].find('/') == std::string::npos ? " in PATH" : ""));
+    } else if (const auto fault = program_fault(*command, *program); !fault.empty()) {
+      throw ConfigError(escape_control(
+          fmt::format("{}: handler {}: {}: {}", handler.place.text(), name, *program, fault)));
+    }
   }
   return warnings;
 }
@@ -65,20 +61,72 @@ nlohmann::ordered_json list_handlers(const config::Config& config) {
   return list;
 }
 
-nlohmann::ordered_json describe(const config::Config& config) {
-  return {{"schema_version", 1},
-          {"file", config.file},
-          {"valid", true},
-          {"handlers", list_handlers(config)},
-          {"warnings", find_warnings(config)}};
+nlohmann::ordered_json list_definitions(const Findings& findings) {
+  auto list = nlohmann::ordered_json::array();
+  for (const auto& [name, definition] : findings.config.definitions) {
+    nlohmann::ordered_json object = {
+        {"name", name},        {"handler", definition.handler}, {"enabled", definition.enabled},
+        {"schedule", nullptr}, {"timezone", nullptr},           {"next_slot", nullptr}};
+    if (const auto found = findings.schedules.find(name); found != findings.schedules.end()) {
+      object["schedule"] = describe(found->second);
+      object["timezone"] = found->second.zone.name();
+      const auto slot = next_slot(found->second, findings.now);
+      if (slot) object["next_slot"] = format_utc(slot->utc);
+    }
+    list.push_back(std::move(object));
+  }
+  return list;
 }
 
-const config::Config& load(Program& program) {
+nlohmann::ordered_json describe(const Findings& findings) {
+  return {{"schema_version", 1},
+          {"file", findings.config.file},
+          {"files", findings.config.files},
+          {"valid", true},
+          {"handlers", list_handlers(findings.config)},
+          {"definitions", list_definitions(findings)},
+          {"profiles", findings.config.profiles},
+          {"warnings", findings.warnings}};
+}
+
+std::map<std::string, schedule::Schedule> read_schedules(const config::Config& config) {
+  schedule::Zones zones;
+  std::map<std::string, schedule::Schedule> schedules;
+  for (const auto& [name, definition] : config.definitions)
+    if (definition.has_schedule())
+      schedules.emplace(name, schedule::read_schedule(definition, zones));
+  return schedules;
+}
+
+// A mistake in a profile would else wait for the day on which somebody chooses it.
+void check_profiles(const config::Config& config, config::Overrides overrides) {
+  for (const auto& profile : config.profiles) {
+    overrides.profile = profile;
+    read_schedules(config::load(overrides));
+  }
+}
+
+// Throws ConfigError.
+Findings examine(Program& program) {
   const auto& config = program.config();
   if (config.file.empty())
     throw ConfigError(
         "no configuration file found: write ./schedctl.toml or name one with --config");
-  return config;
+  check_profiles(config, program.overrides);
+  const auto now = std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+  Findings findings{config, read_schedules(config), now, find_handler_warnings(config)};
+  for (const auto& [name, definition] : config.definitions) {
+    const auto found = findings.schedules.find(name);
+    std::ranges::move(
+        definition_warnings(
+            definition, found != findings.schedules.end() ? &found->second : nullptr, config, now),
+        std::back_inserter(findings.warnings));
+  }
+  return findings;
+}
+
+std::string counted(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 // The name of a file may hold any bytes, which JSON cannot.
@@ -89,15 +137,19 @@ void print_object(const nlohmann::ordered_json& object, Program& program) {
 
 ExitCode print_json(Program& program) {
   try {
-    print_object(describe(load(program)), program);
+    print_object(describe(examine(program)), program);
     return ExitCode::ok;
   } catch (const ConfigError& error) {
+    const auto none = nlohmann::ordered_json::array();
     print_object({{"schema_version", 1},
                   {"file", nullptr},
+                  {"files", none},
                   {"valid", false},
                   {"error", error.what()},
-                  {"handlers", nlohmann::ordered_json::array()},
-                  {"warnings", nlohmann::ordered_json::array()}},
+                  {"handlers", none},
+                  {"definitions", none},
+                  {"profiles", none},
+                  {"warnings", none}},
                  program);
     return error.code();
   }
@@ -105,12 +157,14 @@ ExitCode print_json(Program& program) {
 
 ExitCode validate(Program& program) {
   if (program.json) return print_json(program);
-  const auto& config = load(program);
-  for (const auto& warning : find_warnings(config))
+  const auto findings = examine(program);
+  for (const auto& warning : findings.warnings)
     program.print("warning: " + escape_control(warning) + "\n");
-  const auto count = list_handlers(config).size();
-  program.print(fmt::format("{}: ok, {} handler{}\n", escape_control(config.file), count,
-                            count == 1 ? "" : "s"));
+  const auto& config = findings.config;
+  std::string counts = counted(list_handlers(config).size(), "handler");
+  if (!config.definitions.empty())
+    counts += ", " + counted(config.definitions.size(), "definition");
+  program.print(fmt::format("{}: ok, {}\n", escape_control(config.file), counts));
   return ExitCode::ok;
 }
 

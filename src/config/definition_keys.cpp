@@ -192,7 +192,7 @@ void read_depends_on(const Node& node, Definition& definition) {
   for (std::size_t i = 0; i < names.size(); ++i)
     if (std::find(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(i), names[i]) !=
         names.begin() + static_cast<std::ptrdiff_t>(i))
-      throw Problem{quote(names[i]) + " stands twice: remove one", elements[i].line};
+      throw Problem{describe(elements[i]) + " stands twice: remove one", elements[i].line};
   definition.depends_on = std::move(names);
 }
 

@@ -70,7 +70,7 @@ void check_handler(const Definition& definition, const Config& config) {
     std::vector<std::string> names;
     for (const auto& [name, handler] : config.handlers) names.push_back(name);
     fail_at(definition, "handler",
-            fmt::format("{} is no handler here{}", quote(definition.handler),
+            fmt::format("{} is no handler here{}", describe(Node{definition.handler}),
                         hint(definition.handler, names)));
   }
   const auto fault = fault_of_delays(retry_of(definition, found->second).backoff);

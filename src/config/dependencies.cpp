@@ -24,10 +24,9 @@ using Definitions = std::map<std::string, Definition>;
   std::vector<std::string> names;
   for (const auto& [known, other] : definitions) names.push_back(known);
   const auto near = suggestion(name, names);
-  fail_at(definition,
-          fmt::format("{} is no definition here: {}", quote(name),
-                      near ? fmt::format("did you mean {}?", quote(*near))
-                           : fmt::format("write [job.{}], or remove it", key_text(name))));
+  fail_at(definition, fmt::format("{} is no definition here: {}", describe(Node{name}),
+                                  near ? fmt::format("did you mean {}?", quote(*near))
+                                       : "correct it, or remove it"));
 }
 
 // Walks along the dependencies of one definition after another; nothing is walked twice, and a

@@ -94,6 +94,12 @@ std::optional<std::string> environment_variable(const char* name) {
   return value;
 }
 
+std::string variable_for(std::string_view section, std::string_view key) {
+  for (const auto& variable : variables)
+    if (section == variable.section && key == variable.key) return variable.name;
+  return "";
+}
+
 void apply_environment(Sections& sections) {
   for (const auto& variable : variables) {
     const auto text = environment_variable(variable.name);

@@ -18,6 +18,9 @@ inline constexpr std::string_view environment_origin = "environment ";
 // Empty is as good as unset.
 std::optional<std::string> environment_variable(const char* name);
 
+// The variable that sets a key; empty: none does.
+std::string variable_for(std::string_view section, std::string_view key);
+
 void apply_environment(Sections& sections);                        // throws ConfigError
 void apply_flags(const Overrides& overrides, Sections& sections);  // throws UsageError
 

@@ -41,9 +41,9 @@ void check_variable(const std::string& name, int line) {
                          "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                          "0123456789_") == std::string::npos;
   if (name.empty() || !plain || (name[0] >= '0' && name[0] <= '9'))
-    throw Problem{quote(name) + " is no variable name: use letters, digits and _", line};
+    throw Problem{describe(Node{name}) + " is no variable name: use letters, digits and _", line};
   if (name.starts_with("SCHEDCTL_"))
-    throw Problem{quote(name) + " is set by schedctl itself: use another name", line};
+    throw Problem{describe(Node{name}) + " is set by schedctl itself: use another name", line};
 }
 
 void read_env(CommandHandler& command, const Node& node) {

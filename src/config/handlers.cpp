@@ -63,6 +63,13 @@ void inherit_origins(const Section& retry, Section& section) {
   for (const auto& key : retry.names()) section.set_origin(key, retry.origin(key));
 }
 
+// A role that is not set for a transaction alone would stay with the next client of the pooler.
+void check_role(const SqlHandler& sql, const Section& section, const Database& database) {
+  if (sql.role.empty() || !sql.autonomous || !database.pooled) return;
+  fail(section.origin("role"), section.path("role"),
+       "needs a transaction with database.pooled: take autonomous or role away");
+}
+
 void read_handler(const Entry& entry, const std::string& folder, const Section& retry,
                   Config& config) {
   check_name(entry);
@@ -86,8 +93,9 @@ void read_handler(const Entry& entry, const std::string& folder, const Section& 
   if (auto* command = std::get_if<CommandHandler>(&handler.how)) {
     require(section, "argv", "[\"/usr/bin/true\"]", entry);
     settle_exit_codes(*command, section);
-  } else if (std::holds_alternative<SqlHandler>(handler.how)) {
+  } else if (const auto* sql = std::get_if<SqlHandler>(&handler.how)) {
     require(section, "statement", "\"SELECT app.rollup($1::jsonb)\"", entry);
+    check_role(*sql, section, config.database);
   }
   check_delays(handler.retry, section);
   section.append_settings(config.settings);

@@ -6,13 +6,13 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdint>
 #include <filesystem>
 #include <vector>
 
 #include "config/environment.h"
 #include "config/redact.h"
 #include "config/section.h"
+#include "util/text.h"
 
 namespace schedctl::config {
 namespace {
@@ -55,12 +55,6 @@ std::optional<fs::path> overriding_folder(const char* name) {
 bool is_there(const fs::path& path) {
   struct stat status {};
   return lstat(path.c_str(), &status) == 0;
-}
-
-std::uint64_t fnv1a(std::string_view text) {
-  std::uint64_t hash = 0xCBF29CE484222325U;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
-  return hash;
 }
 
 // What tells one database from another; the password does not.

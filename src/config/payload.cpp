@@ -16,7 +16,7 @@ void append(std::string& json, const Node& node);
 
 void append_text(std::string& json, const std::string& text, int line) {
   if (!is_storable(text))
-    throw Problem{quote(text) + " holds a NUL or invalid UTF-8: remove it", line};
+    throw Problem{describe(Node{text}) + " holds a NUL or invalid UTF-8: remove it", line};
   json += json_string(text);
 }
 

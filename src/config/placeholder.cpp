@@ -42,7 +42,8 @@ void check_placeholders(std::string_view argument) {
     const bool ours = rest.starts_with(opening);
     const bool good = close != std::string_view::npos && is_path(inside);
     if (ours ? !good : good && has_shape(inside))
-      throw Problem{fmt::format("{}: {} is no placeholder: write {{payload.NAME}}", quote(argument),
+      throw Problem{fmt::format("{}: {} is no placeholder: write {{payload.NAME}}",
+                                describe(Node{std::string(argument)}),
                                 rest.substr(0, close == std::string_view::npos ? 40 : close + 1))};
   }
 }

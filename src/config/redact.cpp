@@ -1,5 +1,7 @@
 #include "config/redact.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -8,7 +10,51 @@ namespace {
 
 constexpr std::string_view mask = "***";
 
-// password, sslpassword and whatever of that kind comes later. libpq decodes the names in URLs too.
+// What libpq knows and may be shown, and what other tools add to URLs. Whatever else stands there
+// may be a misspelt password.
+constexpr std::string_view harmless[] = {"application_name",
+                                         "channel_binding",
+                                         "client_encoding",
+                                         "connect_timeout",
+                                         "dbname",
+                                         "fallback_application_name",
+                                         "gssdelegation",
+                                         "gssencmode",
+                                         "gsslib",
+                                         "host",
+                                         "hostaddr",
+                                         "keepalives",
+                                         "keepalives_count",
+                                         "keepalives_idle",
+                                         "keepalives_interval",
+                                         "krbsrvname",
+                                         "load_balance_hosts",
+                                         "options",
+                                         "passfile",
+                                         "port",
+                                         "replication",
+                                         "require_auth",
+                                         "requirepeer",
+                                         "requiressl",
+                                         "schema",
+                                         "service",
+                                         "ssl_max_protocol_version",
+                                         "ssl_min_protocol_version",
+                                         "sslcert",
+                                         "sslcertmode",
+                                         "sslcompression",
+                                         "sslcrl",
+                                         "sslcrldir",
+                                         "sslkey",
+                                         "sslmode",
+                                         "sslnegotiation",
+                                         "sslrootcert",
+                                         "sslsni",
+                                         "target_session_attrs",
+                                         "tcp_user_timeout",
+                                         "user"};
+
+// libpq decodes the names in URLs too.
 bool is_secret(std::string_view name) {
   std::string decoded;
   for (std::size_t i = 0; i < name.size(); ++i) {
@@ -19,7 +65,15 @@ bool is_secret(std::string_view name) {
     decoded += encoded ? static_cast<char>(byte) : name[i];
     if (encoded) i += 2;
   }
-  return decoded.find("pass") != std::string::npos && decoded != "passfile";
+  return std::ranges::find(harmless, decoded) == std::ranges::end(harmless);
+}
+
+// A word that belongs to no name, perhaps of a URL that lacks something.
+std::string redact_word(std::string_view word) {
+  const auto at = word.rfind('@');
+  const auto colon = word.find(':');
+  if (at == std::string_view::npos || colon > at) return std::string(word);
+  return fmt::format("{}{}{}", word.substr(0, colon + 1), mask, word.substr(at));
 }
 
 std::string redact_parameters(std::string_view parameters) {
@@ -81,6 +135,12 @@ std::string redact_keywords(std::string_view text) {
     const auto name_begin = i;
     while (i < text.size() && text[i] != '=' && !is_space(text[i])) ++i;
     const auto name = text.substr(name_begin, i - name_begin);
+    const auto equals = std::min(text.find_first_not_of(" \t\n\v\f\r", i), text.size());
+    if (equals == text.size() || text[equals] != '=') {
+      out += text.substr(begin, name_begin - begin);
+      out += redact_word(name);
+      continue;
+    }
     while (i < text.size() && (is_space(text[i]) || text[i] == '=')) ++i;
     out += text.substr(begin, i - begin);
     const auto end = end_of_value(text, i);
@@ -93,7 +153,8 @@ std::string redact_keywords(std::string_view text) {
 }  // namespace
 
 std::string redact_url(std::string_view url) {
-  return url.find("://") < url.find('=') ? redact_uri(url) : redact_keywords(url);
+  if (url.find("://") < url.find('=')) return redact_uri(url);
+  return url.find('=') == std::string_view::npos ? redact_word(url) : redact_keywords(url);
 }
 
 }  // namespace schedctl::config

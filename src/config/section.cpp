@@ -10,7 +10,9 @@
 namespace schedctl::config {
 
 void fail(const std::string& origin, const std::string& key, const std::string& text) {
-  throw ConfigError(escape_control(fmt::format("{}: {}: {}", origin, key, text)));
+  constexpr std::size_t longest_key = 300;
+  const auto shown = key.size() > longest_key ? key.substr(0, longest_key) + "..." : key;
+  throw ConfigError(escape_control(fmt::format("{}: {}: {}", origin, shown, text)));
 }
 
 Section::Section(std::string name, std::vector<Key> keys)

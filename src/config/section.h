@@ -41,6 +41,7 @@ class Section {
   std::string origin(std::string_view key) const;  // "default" when nobody set it
   std::string path(std::string_view key) const;    // "process.max_runtime"
   std::vector<std::string> names() const;
+  const std::vector<Key>& keys() const { return keys_; }
   void append_settings(std::vector<Setting>& settings) const;
 
  private:

@@ -33,6 +33,11 @@ void Sections::append_settings(std::vector<Setting>& settings) const {
   for (const auto& [name, section] : sections_) section.append_settings(settings);
 }
 
+void Sections::for_each(
+    const std::function<void(const std::string& name, const Section& section)>& visit) const {
+  for (const auto& [name, section] : sections_) visit(name, section);
+}
+
 void Sections::read_section(const Entry& entry) {
   Section* section = find(entry.key);
   if (section == nullptr) fail(entry.place.text(), entry.key, explain_unknown_section(entry.key));

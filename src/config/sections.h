@@ -1,6 +1,7 @@
 // Sections: the fixed tables of the file, [database] to [log].
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,8 @@ class Sections {
   void read(const Table& root);
   Section* find(std::string_view name);  // null when there is none
   void append_settings(std::vector<Setting>& settings) const;
+  void for_each(
+      const std::function<void(const std::string& name, const Section& section)>& visit) const;
 
  private:
   void read_section(const Entry& entry);

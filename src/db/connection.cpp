@@ -13,6 +13,7 @@
 #include "db/connection_impl.h"
 #include "db/conninfo.h"
 #include "db/errors.h"
+#include "db/pooler.h"
 #include "util/error.h"
 #include "util/text.h"
 
@@ -36,6 +37,8 @@ Failure failure_of(PGconn* connection, const Keywords& keywords, bool timed_out)
   if (const auto at = text.find("FATAL:  "); at != std::string::npos && text.size() > at + 15) {
     failure.sqlstate = text.substr(at + 8, 5);
     failure.message = first_line(text.substr(at + 15));
+    if (failure.sqlstate == protocol_violation)
+      failure.sqlstate = sqlstate_of_refusal(failure.message);
   } else if (!timed_out) {
     // "connection to server at ... failed: Connection refused\n\tIs the server running ...?"
     const auto line = text.substr(0, text.find('\n'));
@@ -96,7 +99,7 @@ bool is_final(const Failure& failure) {
     return says("certificate verify failed") || says("does not support SSL") ||
            says("does not match host name") || says("Permission denied");
   }
-  return exit_code_for(state) != ExitCode::temporary || state == "08P01";
+  return exit_code_for(state) != ExitCode::temporary || state == protocol_violation;
 }
 
 bool is_down(const Failure& failure) {
@@ -104,6 +107,12 @@ bool is_down(const Failure& failure) {
          failure.message.find("Connection refused") != std::string::npos ||
          failure.message.find("No such file or directory") != std::string::npos;
 }
+
+constexpr auto declare_the_pooler =
+    "this looks like a connection pooler: set database.pooled = true, or connect to PostgreSQL "
+    "itself";
+constexpr auto take_options_away =
+    "take \"options\" out of the URL, and PGOPTIONS and PGGEQO out of the environment";
 
 [[noreturn]] void give_up(const Failure& failure, const config::Database& database) {
   const auto& state = failure.sqlstate;
@@ -113,9 +122,9 @@ bool is_down(const Failure& failure) {
                                     database.origin, what),
                         state, code == ExitCode::temporary, is_down(failure));
   };
-  if (state == "08P01")
+  if (state == protocol_violation)
     say(ExitCode::config,
-        failure.message + ": this looks like a connection pooler: connect to PostgreSQL itself");
+        failure.message + ": " + (database.pooled ? take_options_away : declare_the_pooler));
   if (state == "3D000")
     say(ExitCode::config, failure.message + ": create it, or correct database.url");
   if (state.starts_with("28"))
@@ -152,10 +161,7 @@ PGconn* connect(const config::Database& database, Session session) {
   }
 }
 
-void require_usable(const config::Database& database) {
-  if (database.pooled)
-    throw ConfigError(
-        "database.pooled: true is not supported by this version: connect to PostgreSQL itself");
+void require_configured(const config::Database& database) {
   if (database.url.empty() && database.origin.empty())
     throw ConfigError(
         "no database configured: set database.url or SCHEDCTL_DATABASE_URL, or run \"schedctl db "
@@ -172,12 +178,13 @@ ConnectOnce::handle ConnectOnce::do_startconnect(handle current) {
   return connected;
 }
 
-Connection::Impl::Impl(PGconn* connected, config::Database settings)
+Connection::Impl::Impl(PGconn* connected, config::Database settings, Session session)
     : PolicyHolder{ConnectOnce(connected)},
       connection_base(policy),
       raw(connected),
       canceller(PQgetCancel(connected)),
-      database(std::move(settings)) {
+      database(std::move(settings)),
+      local_settings(database.pooled ? db::local_settings(database, session) : std::string()) {
   init();
 }
 
@@ -186,12 +193,14 @@ Connection::Impl::~Impl() {
   close();
 }
 
+// Behind a pooler, the session has whatever search_path and limits somebody has left there.
 Connection::Connection(const config::Database& database, Session session) {
-  require_usable(database);
-  impl_ = std::make_unique<Impl>(connect(database, session), database);
-  PGresult* answer = PQexec(
-      impl_->raw,
-      "select pg_backend_pid(), pg_is_in_recovery(), current_setting('transaction_read_only')");
+  require_configured(database);
+  impl_ = std::make_unique<Impl>(connect(database, session), database, session);
+  const auto question = impl_->local_settings +
+                        "select pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), "
+                        "pg_catalog.current_setting('transaction_read_only')";
+  PGresult* answer = PQexec(impl_->raw, question.c_str());
   const bool good = PQresultStatus(answer) == PGRES_TUPLES_OK && PQntuples(answer) == 1;
   const int pid = good ? std::atoi(PQgetvalue(answer, 0, 0)) : 0;
   impl_->in_recovery = good && *PQgetvalue(answer, 0, 1) == 't';
@@ -200,10 +209,9 @@ Connection::Connection(const config::Database& database, Session session) {
   if (!good)
     throw DatabaseError(ExitCode::temporary, "database: " + first_line(PQerrorMessage(impl_->raw)),
                         "", true);
-  if (pid != PQbackendPID(impl_->raw))
-    throw ConfigError(fmt::format(
-        "{}: a connection pooler in transaction mode stands between: connect to PostgreSQL itself",
-        database.origin));
+  if (!database.pooled && pid != PQbackendPID(impl_->raw))
+    throw ConfigError(fmt::format("{}: the server says that its process is another: {}",
+                                  database.origin, declare_the_pooler));
 }
 
 Connection::~Connection() = default;

@@ -32,13 +32,14 @@ struct PolicyHolder {
 
 class Connection::Impl : private PolicyHolder, public pqxx::connection_base {
  public:
-  Impl(PGconn* connected, config::Database database);
+  Impl(PGconn* connected, config::Database database, Session session);
   ~Impl();
 
   PGconn* const raw;
   PGcancel* const canceller;
   const config::Database database;
-  std::set<const char*> seen;  // statements used once: prepared at their second use
+  const std::string local_settings;  // of each transaction; empty unless the database is pooled
+  std::set<const char*> seen;        // statements used once: prepared at their second use
   std::set<const char*> prepared;
   std::function<void(std::string_view)> on_notice;
   bool in_recovery = false;

@@ -26,14 +26,26 @@ std::vector<std::string> known_keywords() {
   return known;
 }
 
+// What libpq quotes may be a password that stands where it does not belong, but for single
+// characters.
+std::string without_quotations(const std::string& text) {
+  auto open = text.find('"');
+  while (open != std::string::npos && text.find('"', open + 1) == open + 2)
+    open = text.find('"', open + 3);
+  if (open == std::string::npos) return text;
+  return text.substr(0, open) + "\"…" + text.substr(text.rfind('"'));
+}
+
 // libpq quotes the name it does not know: invalid URI query parameter: "schema".
 std::string explain(const std::string& libpq_message) {
   std::string text = libpq_message;
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   const auto open = text.find('"'), close = text.rfind('"');
-  if (text.find("parameter") == std::string::npos && text.find("option") == std::string::npos)
-    return text;
-  if (open == std::string::npos || close <= open) return text;
+  const bool is_name = text.starts_with("invalid URI query parameter") ||
+                       text.starts_with("invalid connection option");
+  if (!is_name || open == std::string::npos || close <= open)
+    return without_quotations(text) +
+           ": write postgresql://USER@HOST/DATABASE or host=HOST dbname=DATABASE";
   const auto name = text.substr(open + 1, close - open - 1);
   if (name == "schema")
     return "\"schema\" is not a parameter of PostgreSQL: remove it from the URL and set "
@@ -72,16 +84,6 @@ bool is_local(const std::string& host) {
          (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
 }
 
-// A value inside `options`: blanks and backslashes are escaped, as the server splits at blanks.
-std::string option(std::string_view name, std::string_view value) {
-  std::string text = fmt::format(" -c {}=", name);
-  for (const char c : value) {
-    if (c == ' ' || c == '\\') text += '\\';
-    text += c;
-  }
-  return text;
-}
-
 std::string quote_identifier(const std::string& name) {
   std::string quoted = "\"";
   for (const char c : name) {
@@ -91,41 +93,77 @@ std::string quote_identifier(const std::string& name) {
   return quoted + "\"";
 }
 
-// How soon the server notices that this end is gone.
-std::string server_keepalives() {
-  return option("tcp_keepalives_idle", "5") + option("tcp_keepalives_interval", "2") +
-         option("tcp_keepalives_count", "2") + option("tcp_user_timeout", "9000");
+struct Setting {
+  std::string_view name;
+  std::string value;
+};
+using Settings = std::vector<Setting>;
+
+// How soon the server notices that this end is gone. Behind a pooler, that end is the pooler's.
+void add_server_keepalives(const config::Database& database, Settings& settings) {
+  if (database.pooled) return;
+  settings.insert(settings.end(), {{"tcp_keepalives_idle", "5"},
+                                   {"tcp_keepalives_interval", "2"},
+                                   {"tcp_keepalives_count", "2"},
+                                   {"tcp_user_timeout", "9000"}});
 }
 
-std::string session_options(const config::Database& database, Session session) {
-  std::string text = option("client_min_messages", "warning") + option("DateStyle", "ISO") +
-                     option("TimeZone", "UTC") + option("IntervalStyle", "postgres") +
-                     option("extra_float_digits", "1") +
-                     option("standard_conforming_strings", "on") +
-                     option("default_transaction_isolation", "read committed");
+// A later one of the same name stands.
+Settings session_settings(const config::Database& database, Session session) {
+  Settings settings{{"client_min_messages", "warning"},
+                    {"DateStyle", "ISO"},
+                    {"TimeZone", "UTC"},
+                    {"IntervalStyle", "postgres"},
+                    {"extra_float_digits", "1"},
+                    {"standard_conforming_strings", "on"},
+                    {"default_transaction_isolation", "read committed"}};
+  const auto add = [&](std::string_view name, std::string value) {
+    settings.push_back({name, std::move(value)});
+  };
   // A statement must not outlive the worker that sent it, nor keep rows from the others.
   if (session == Session::handler || session == Session::claiming || session == Session::recording)
-    text += option("client_connection_check_interval", "500ms");
-  if (session == Session::handler) return text + server_keepalives();
+    add("client_connection_check_interval", "500ms");
+  if (session == Session::handler) {
+    add_server_keepalives(database, settings);
+    return settings;
+  }
   // A worker that freezes while it holds rows or the lock of guarded claims must not keep the
   // others from them.
   const bool holds = session == Session::claiming || session == Session::recording;
-  text += option("idle_in_transaction_session_timeout", holds ? "4s" : "60s");
-  if (session == Session::plain) return text;
-  text += option("search_path", quote_identifier(database.schema) + ",pg_temp");
-  text += option("statement_timeout", "30s") + option("lock_timeout", "5s");
-  text += option("jit", "off");
-  if (session == Session::control) return text;
+  add("idle_in_transaction_session_timeout", holds ? "4s" : "60s");
+  if (session == Session::plain) return settings;
+  add("search_path", quote_identifier(database.schema) + ",pg_temp");
+  add("statement_timeout", "30s");
+  add("lock_timeout", session == Session::heartbeat ? "1s" : "5s");
+  add("jit", "off");
+  if (session == Session::control) return settings;
   // The statements of the queue have one good plan each. A freshly filled table without statistics
   // must not lead the planner to another one.
-  text += option("enable_seqscan", "off") + option("enable_mergejoin", "off");
-  if (session == Session::recording)
-    text += option("enable_nestloop", "off") + option("enable_indexscan", "off");
-  else
-    text += option("enable_hashjoin", "off");
-  if (session == Session::heartbeat)
-    text +=
-        option("lock_timeout", "1s") + option("synchronous_commit", "off") + server_keepalives();
+  add("enable_seqscan", "off");
+  add("enable_mergejoin", "off");
+  if (session == Session::recording) {
+    add("enable_nestloop", "off");
+    add("enable_indexscan", "off");
+  } else {
+    add("enable_hashjoin", "off");
+  }
+  if (session == Session::heartbeat) {
+    add("synchronous_commit", "off");
+    add_server_keepalives(database, settings);
+  }
+  return settings;
+}
+
+// A value inside `options`: blanks and backslashes are escaped, as the server splits at blanks.
+std::string start_up_options(const Settings& settings) {
+  std::string text;
+  for (const auto& [name, value] : settings) {
+    text += fmt::format(" -c {}=", name);
+    for (const char c : value) {
+      if (c == ' ' || c == '\\') text += '\\';
+      text += c;
+    }
+  }
   return text;
 }
 
@@ -160,6 +198,11 @@ Keywords parse_url(const std::string& url, const std::string& origin) {
   Keywords keywords;
   for (const auto* option = options.get(); option->keyword; ++option)
     if (option->val) keywords.emplace_back(option->keyword, option->val);
+  for (const auto& port : split(get(keywords, "port", nullptr)))
+    if (port.find_first_not_of("0123456789") != std::string::npos)  // or part of a password
+      throw ConfigError(origin +
+                        ": the port is no number: write HOST:PORT, and / and @ of a password as "
+                        "%2F and %40");
   return keywords;
 }
 
@@ -188,10 +231,24 @@ std::vector<Keywords> attempts(const config::Database& database, Session session
     if (get(user, "application_name", "PGAPPNAME").empty())
       set(one, "application_name", "schedctl");
     set(one, "client_encoding", "UTF8");
-    set(one, "options", get(user, "options", "PGOPTIONS") + session_options(database, session));
+    // Poolers take none as a rule: those that the user gives all the same are between the two.
+    if (!database.pooled)
+      set(one, "options",
+          get(user, "options", "PGOPTIONS") +
+              start_up_options(session_settings(database, session)));
     all.push_back(std::move(one));
   }
   return all;
+}
+
+std::string local_settings(const config::Database& database, Session session) {
+  std::string text;
+  for (const auto& [name, value] : session_settings(database, session))
+    if (name == "search_path")  // a list of identifiers
+      text += fmt::format("set local {}={};", name, value);
+    else if (name != "default_transaction_isolation")  // too late for this one
+      text += fmt::format("set local {}='{}';", name, value);
+  return text;
 }
 
 std::string place(const Keywords& keywords) {

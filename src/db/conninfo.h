@@ -19,8 +19,12 @@ Keywords parse_url(const std::string& url, const std::string& origin);
 
 // One complete set of keywords for each host, in the order in which they are to be tried: TLS
 // verified beyond loopback unless the user chose otherwise, a read-write server when there are
-// several, the session's settings in `options`.
+// several, the session's settings in `options`, unless it is pooled.
 std::vector<Keywords> attempts(const config::Database& database, Session session);
+
+// The same settings for one transaction, "set local a='b';" and so on: whose session it is behind a
+// pooler, and what others have left there, is decided anew by each transaction.
+std::string local_settings(const config::Database& database, Session session);
 
 // "host:port" or the socket's folder, for messages.
 std::string place(const Keywords& keywords);

@@ -50,11 +50,14 @@ std::string first_line(const std::string& server_message) {
   return escape_control(text.substr(0, text.find('\n')));
 }
 
-void rethrow(std::exception_ptr cause, const config::Database& database) {
+void rethrow(std::exception_ptr cause, const config::Database& database,
+             std::string_view last_words) {
   try {
     std::rethrow_exception(std::move(cause));
   } catch (const pqxx::broken_connection&) {
-    raise("", "the connection was lost", true, database);
+    std::string message = "the connection was lost";
+    if (last_words.starts_with("FATAL:")) message += ": " + first_line(std::string(last_words));
+    raise("", message, true, database);
   } catch (const pqxx::in_doubt_error&) {
     raise("", "the connection was lost during COMMIT; whether it took effect is unknown", true,
           database);

@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <string>
+#include <string_view>
 
 #include "config/config.h"
 #include "util/error.h"
@@ -16,7 +17,9 @@ ExitCode exit_code_for(const std::string& sqlstate);
 // The first line of a server's message, without "ERROR:  " and without control characters.
 std::string first_line(const std::string& server_message);
 
-// Rethrows `cause` (a pqxx exception) as DatabaseError; anything else as it is.
-[[noreturn]] void rethrow(std::exception_ptr cause, const config::Database& database);
+// Rethrows `cause` (a pqxx exception) as DatabaseError; anything else as it is. `last_words` are
+// what libpq heard last from the server, or from a pooler: they tell why a connection was ended.
+[[noreturn]] void rethrow(std::exception_ptr cause, const config::Database& database,
+                          std::string_view last_words);
 
 }  // namespace schedctl::db

@@ -8,6 +8,7 @@
 
 #include "db/connection_impl.h"
 #include "db/errors.h"
+#include "db/literals.h"
 
 namespace schedctl::db {
 namespace {
@@ -30,6 +31,30 @@ std::vector<const char*> pointers(const std::vector<Param>& params) {
 
 constexpr Statement clock_timestamp{"db.now", "select clock_timestamp()"};
 
+// Begins with the settings of the session, in the same round trip.
+class PooledTransaction final : public pqxx::internal::basic_transaction {
+ public:
+  PooledTransaction(pqxx::connection_base& connection, const std::string& settings)
+      : namedclass{"transaction"},
+        basic_transaction(connection, pqxx::isolation_traits<pqxx::read_committed>::name(),
+                          pqxx::read_write),
+        begin_("begin isolation level read committed;" + settings) {
+    Begin();
+  }
+  ~PooledTransaction() noexcept override { End(); }
+
+ private:
+  void do_begin() override { direct_exec(begin_.c_str()); }
+
+  const std::string begin_;
+};
+
+// Several statements in one message are one transaction.
+// Source: PostgreSQL manual, "Message Flow", "Multiple Statements in a Simple Query".
+std::string with_settings(const std::string& settings, const std::string& sql) {
+  return "set transaction isolation level read committed;" + settings + sql;
+}
+
 }  // namespace
 
 Param::Param(Time time) : text_(format_utc(time)) {}
@@ -51,18 +76,26 @@ void Param::append(std::string& array, const Param& element) {
 }
 
 Transaction::Transaction(Connection& connection) : connection_(connection) {
+  auto& session = *connection.impl_;
   try {
-    transaction_ = std::make_unique<pqxx::work>(*connection.impl_);
+    if (session.database.pooled)
+      transaction_ = std::make_unique<PooledTransaction>(session, session.local_settings);
+    else
+      transaction_ = std::make_unique<pqxx::work>(session);
   } catch (...) {
-    rethrow(std::current_exception(), connection.database());
+    fail();
   }
 }
 
-Transaction::Transaction(Connection& connection, Autocommit) : connection_(connection) {
+Transaction::Transaction(Connection& connection, Autocommit) : Transaction(connection, bare) {
+  brings_settings_ = connection.database().pooled;
+}
+
+Transaction::Transaction(Connection& connection, Bare) : connection_(connection) {
   try {
     transaction_ = std::make_unique<pqxx::nontransaction>(*connection.impl_);
   } catch (...) {
-    rethrow(std::current_exception(), connection.database());
+    fail();
   }
 }
 
@@ -70,6 +103,7 @@ Transaction::~Transaction() = default;
 
 Result Transaction::exec_params(const Statement& statement, const std::vector<Param>& params) {
   auto& session = *connection_.impl_;
+  if (session.database.pooled) return exec_text(statement.text, params);
   const auto values = pointers(params);
   const auto arguments = pqxx::prepare::make_dynamic_params(values);
   try {
@@ -79,25 +113,34 @@ Result Transaction::exec_params(const Statement& statement, const std::vector<Pa
       session.prepare(statement.name, statement.text);
     return transaction_->exec_prepared(statement.name, arguments);
   } catch (...) {
-    rethrow(std::current_exception(), connection_.database());
+    fail();
   }
 }
 
 Result Transaction::exec_text(const std::string& sql, const std::vector<Param>& params) {
+  auto& session = *connection_.impl_;
   try {
+    if (brings_settings_)
+      return transaction_->exec(with_settings(
+          session.local_settings, params.empty() ? sql : with_literals(session.raw, sql, params)));
     if (params.empty()) return transaction_->exec(sql);
     const auto values = pointers(params);
     return transaction_->exec_params(sql, pqxx::prepare::make_dynamic_params(values));
   } catch (...) {
-    rethrow(std::current_exception(), connection_.database());
+    fail();
   }
+}
+
+// Of the exception that is being handled.
+void Transaction::fail() const {
+  rethrow(std::current_exception(), connection_.database(), PQerrorMessage(connection_.impl_->raw));
 }
 
 void Transaction::commit() {
   try {
     transaction_->commit();
   } catch (...) {
-    rethrow(std::current_exception(), connection_.database());
+    fail();
   }
 }
 

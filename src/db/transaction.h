@@ -59,18 +59,24 @@ class Param {
 
 struct Autocommit {};
 inline constexpr Autocommit autocommit;
+struct Bare {};
+inline constexpr Bare bare;
 
 class Transaction {
  public:
   explicit Transaction(Connection& connection);
   // No BEGIN and no COMMIT: each statement is its own transaction, one round trip; commit() does
-  // nothing.
+  // nothing. Behind a pooler, its settings go before it in the same message, so it cannot be one
+  // that refuses to be in a transaction.
   Transaction(Connection& connection, Autocommit);
+  // The same for statements that refuse it; behind a pooler, with the settings that the session
+  // happens to have.
+  Transaction(Connection& connection, Bare);
   ~Transaction();
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
 
-  // Prepared at its second use on this connection. Throws DatabaseError.
+  // Prepared at its second use on this connection, unless that is pooled. Throws DatabaseError.
   template <typename... Args>
   Result exec(const Statement& statement, Args&&... args) {
     return exec_params(statement, {Param(std::forward<Args>(args))...});
@@ -87,8 +93,11 @@ class Transaction {
 
  private:
   Result exec_params(const Statement& statement, const std::vector<Param>& params);
+  [[noreturn]] void fail() const;
 
   Connection& connection_;
+  // Each statement brings the settings of the session along.
+  bool brings_settings_ = false;
   std::unique_ptr<pqxx::transaction_base> transaction_;
 };
 

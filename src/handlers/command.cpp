@@ -168,6 +168,7 @@ Outcome Command::outcome_of(const ProcessEnd& end, const OutputLog& log,
                             const Context& context) const {
   using Kind = ProcessEnd::Kind;
   if (end.kind == Kind::not_startable) return ended(Result::rejected, "not_startable", end.message);
+  if (end.kind == Kind::not_now) return ended(Result::failed, "not_startable", end.message);
   if (end.kind == Kind::no_resources) return ended(Result::given_back, "no_resources", end.message);
   if (end.kind == Kind::reaper_lost && !end.timed_out && !end.stopped)
     return ended(Result::failed, "reaper_lost", end.message);

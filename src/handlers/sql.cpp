@@ -29,12 +29,13 @@ constexpr auto patience = 2s;
 constexpr std::int64_t notice_limit_bytes = 256 * 1024;
 
 // Cancels the statement on the server when the run must end, again and again, as a cancel that
-// comes between two statements is lost.
+// comes between two statements is lost. Also at the deadline, if the server does not know of it.
 class Canceller {
  public:
-  Canceller(db::Connection& connection, const Context& context)
+  Canceller(db::Connection& connection, const Context& context, bool keeps_deadline)
       : connection_(connection),
         context_(context),
+        keeps_deadline_(keeps_deadline),
         thread_([this](const std::stop_token& done) { watch(done); }) {}
 
  private:
@@ -45,17 +46,19 @@ class Canceller {
     while (!done.stop_requested()) {
       wake_.wait_for(lock, done, 100ms, [] { return false; });
       if (done.stop_requested()) return;
+      const bool late = keeps_deadline_ && context_.deadline && Clock::now() >= *context_.deadline;
       const bool stopping = context_.stop.stop_requested();
       if (stopping) cut_off_at = std::min(cut_off_at, Clock::now() + patience);
       if ((stopping && context_.kill_now()) || Clock::now() >= cut_off_at)
         connection_.sever();
-      else if (stopping)
+      else if (stopping || late)
         connection_.cancel();
     }
   }
 
   db::Connection& connection_;
   const Context& context_;
+  const bool keeps_deadline_;
   std::mutex mutex_;
   std::condition_variable_any wake_;
   std::jthread thread_;  // last: ends first
@@ -105,7 +108,8 @@ class Sql final : public Handler {
  private:
   Outcome run_on(db::Connection& connection, const job::Claim& claim, Context& context) const {
     try {
-      const Canceller canceller(connection, context);
+      const bool bare = settings_.autonomous && context.database->pooled;
+      const Canceller canceller(connection, context, bare);
       return settings_.autonomous ? run_autonomous(connection, claim, context)
                                   : run_in_transaction(connection, claim, context);
     } catch (const DatabaseError& e) {
@@ -158,8 +162,9 @@ class Sql final : public Handler {
 
   Outcome run_autonomous(db::Connection& connection, const job::Claim& claim,
                          const Context& context) const {
-    db::Transaction tx(connection, db::autocommit);
-    enter(tx, claim, context, false);
+    db::Transaction tx(connection, db::bare);
+    // What would be set for the session would stay there for the next client of the pooler.
+    if (!context.database->pooled) enter(tx, claim, context, false);
     return {.result = Result::completed, .json = result_of(execute(tx, claim))};
   }
 

@@ -6,12 +6,13 @@ namespace schedctl::queue {
 
 job::WorkerId register_worker(db::Transaction& tx, const Registration& r) {
   const auto row = tx.exec(sql::queue::register_worker, r.host, r.pid, r.lease.count(), r.boot_id,
-                           r.lock_file, r.version, r.local_address)[0];
+                           r.lock_file, r.version, r.local_address, r.pooled)[0];
   return row["id"].as<job::WorkerId>();
 }
 
 Relock relock_worker(db::Transaction& tx, job::WorkerId worker, const Registration& r) {
-  const auto rows = tx.exec(sql::queue::relock_worker, worker, r.lease.count(), r.local_address);
+  const auto rows =
+      tx.exec(sql::queue::relock_worker, worker, r.lease.count(), r.local_address, r.pooled);
   if (rows.empty()) return Relock::declared_dead;
   return *rows[0]["locked"].c_str() == 't' ? Relock::done : Relock::still_held;
 }

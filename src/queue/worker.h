@@ -20,10 +20,11 @@ struct Registration {
   std::string lock_file;
   std::string version;
   std::optional<std::string> local_address;  // of the connection's own end; none: a unix socket
+  bool pooled = false;  // it has no session: nothing but its lease speaks for it
 };
 
-// Makes the worker known and takes its lock on this session, in one statement. Throws
-// DatabaseError.
+// Makes the worker known and takes its lock on this session, if it has one, in one statement.
+// Throws DatabaseError.
 job::WorkerId register_worker(db::Transaction& tx, const Registration& registration);
 
 enum class Relock {
@@ -31,7 +32,7 @@ enum class Relock {
   still_held,     // by the session that was lost: the server has not noticed yet
   declared_dead,  // all claims are lost
 };
-// The same lock on a new session, with the lease renewed.
+// The same lock on a new session, with the lease renewed; when it is pooled, the lease alone.
 Relock relock_worker(db::Transaction& tx, job::WorkerId worker, const Registration& registration);
 
 // False: the worker was declared dead; all its claims are lost.

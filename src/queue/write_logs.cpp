@@ -3,8 +3,9 @@
 #include "sql/queue.h"
 
 namespace schedctl::queue {
+namespace {
 
-void write_logs(db::Transaction& tx, const std::vector<LogLine>& lines) {
+void write(db::Transaction& tx, const db::Statement& statement, const std::vector<LogLine>& lines) {
   std::vector<job::ExecutionId> executions;
   std::vector<Time> times;
   std::vector<std::string> streams, messages;
@@ -14,7 +15,17 @@ void write_logs(db::Transaction& tx, const std::vector<LogLine>& lines) {
     streams.emplace_back(line.stream);
     messages.push_back(line.message);
   }
-  tx.exec(sql::queue::write_logs, executions, times, streams, messages);
+  tx.exec(statement, executions, times, streams, messages);
+}
+
+}  // namespace
+
+void write_logs(db::Transaction& tx, const std::vector<LogLine>& lines) {
+  write(tx, sql::queue::write_logs, lines);
+}
+
+void write_logs_once(db::Transaction& tx, const std::vector<LogLine>& lines) {
+  write(tx, sql::queue::write_logs_once, lines);
 }
 
 }  // namespace schedctl::queue

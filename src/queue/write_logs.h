@@ -17,5 +17,7 @@ struct LogLine {
 };
 
 void write_logs(db::Transaction& tx, const std::vector<LogLine>& lines);
+// The same, but for those that are there already: for lines whose first storing is in doubt.
+void write_logs_once(db::Transaction& tx, const std::vector<LogLine>& lines);
 
 }  // namespace schedctl::queue

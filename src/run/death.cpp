@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 
@@ -14,6 +15,8 @@
 namespace schedctl::run {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 constexpr int batch_size = 1000;
 
 bool process_exists(pid_t pid) { return kill(pid, 0) == 0 || errno != ESRCH; }
@@ -21,20 +24,26 @@ bool process_exists(pid_t pid) { return kill(pid, 0) == 0 || errno != ESRCH; }
 }  // namespace
 
 // Empty: not proven dead.
-std::string DeathWatch::verdict(const queue::WorkerSign& sign) {
+std::string DeathWatch::verdict(const queue::WorkerSign& sign, Seen& seen) const {
+  const auto now = Clock::now();
   const bool same_host = sign.host == host_;
   const auto file = same_host ? look_at_worker_lock(sign.lock_file) : FileSign::unseen;
   if (file == FileSign::free) return "its process is gone";
-  if (sign.lease_over) return "its lease is over";
+  if (sign.lease_until == Time{}) return "it was declared dead";  // by one who did not finish
+  seen.lease_over = sign.lease_over;
+  if (sign.lease_over && now - seen.renewed_at >= renewal_patience) return "its lease is over";
   // Killed: the server has perhaps not noticed yet, and its reapers are ending its handlers.
   const bool ending = file == FileSign::held && !process_exists(sign.pid);
   if (sign.has_lock && !ending) {
-    suspects_.erase(sign.id);
+    seen.suspect_since.reset();
     return "";
   }
-  const auto now = std::chrono::steady_clock::now();
   if (file == FileSign::held) {
-    suspects_.try_emplace(sign.id, now);
+    // Of a worker without a lock of its own that lives, nothing is missing.
+    if (!sign.direct && !ending)
+      seen.suspect_since.reset();
+    else if (!seen.suspect_since)
+      seen.suspect_since = now;
     return "";
   }
   const bool rebooted = same_host && sign.boot_id != boot_id_;
@@ -42,33 +51,55 @@ std::string DeathWatch::verdict(const queue::WorkerSign& sign) {
   // A server that was restarted has forgotten every lock. Who lives takes his again before the
   // second look; who was on this host before its restart does not live.
   if (!rebooted && !(sign.same_server && sign.direct)) return "";
-  const auto first = suspects_.try_emplace(sign.id, now).first->second;
-  if (now - first < second_look_after) return "";
+  if (!seen.suspect_since) seen.suspect_since = now;
+  if (now - *seen.suspect_since < second_look_after) return "";
   return rebooted ? "its host has been restarted" : "its session is gone";
+}
+
+DeathWatch::Seen DeathWatch::seen_before(const queue::WorkerSign& sign) const {
+  const auto found = seen_.find(sign.id);
+  Seen seen = found == seen_.end() ? Seen{} : found->second;
+  if (seen.lease_until != sign.lease_until)  // it lived, whatever was suspected
+    seen = {.lease_until = sign.lease_until, .renewed_at = Clock::now()};
+  return seen;
 }
 
 std::vector<Dead> DeathWatch::look(db::Transaction& tx, job::WorkerId self) {
   std::vector<Dead> dead;
-  std::map<job::WorkerId, std::chrono::steady_clock::time_point> still_suspect;
+  std::map<job::WorkerId, Seen> still_there;
   lock_files_.clear();
   for (const auto& sign : queue::other_workers(tx, self)) {
     lock_files_.insert(sign.lock_file);
-    const auto why = verdict(sign);
-    if (!why.empty())
+    auto seen = seen_before(sign);
+    const auto why = verdict(sign, seen);
+    seen.proven_dead = !why.empty();
+    if (seen.proven_dead)
       dead.push_back({sign.id, fmt::format("{}:{}", sign.host, sign.pid), why, sign.lock_file,
                       sign.lease_until});
-    else if (const auto suspect = suspects_.find(sign.id); suspect != suspects_.end())
-      still_suspect.insert(*suspect);
+    still_there.emplace(sign.id, seen);
   }
-  suspects_ = std::move(still_suspect);
+  seen_ = std::move(still_there);
   return dead;
 }
 
-std::optional<std::chrono::steady_clock::time_point> DeathWatch::next_evidence() const {
-  const auto now = std::chrono::steady_clock::now();
-  std::optional<std::chrono::steady_clock::time_point> next;
-  for (const auto& [id, first] : suspects_)
-    if (const auto at = first + second_look_after; at > now && (!next || at < *next)) next = at;
+bool DeathWatch::has_suspects() const {
+  return std::ranges::any_of(seen_, [](const auto& entry) {
+    const Seen& seen = entry.second;
+    return !seen.proven_dead && (seen.lease_over || seen.suspect_since);
+  });
+}
+
+std::optional<DeathWatch::Instant> DeathWatch::next_evidence() const {
+  const auto now = Clock::now();
+  std::optional<Instant> next;
+  const auto expect = [&](Instant at) {
+    if (at > now && (!next || at < *next)) next = at;
+  };
+  for (const auto& [id, seen] : seen_) {
+    if (seen.proven_dead) continue;
+    if (seen.lease_over) expect(seen.renewed_at + renewal_patience);
+    if (seen.suspect_since) expect(*seen.suspect_since + second_look_after);
+  }
   return next;
 }
 

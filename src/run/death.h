@@ -15,6 +15,9 @@
 namespace schedctl::run {
 
 inline constexpr std::chrono::milliseconds second_look_after{700};
+// Whoever lives renews its lease each second. The clock of the server may be set, so an end of the
+// lease is evidence only for whoever has seen no renewal for this long.
+inline constexpr std::chrono::milliseconds renewal_patience{1500};
 
 struct Dead {
   job::WorkerId id = 0;
@@ -24,7 +27,8 @@ struct Dead {
   Time lease_until;       // when it was looked at
 };
 
-// Remembers what it saw, as a missing lock is evidence only when it is missing twice.
+// Remembers what it saw, as a missing lock is evidence only when it is missing twice, and a lease
+// that is over only when it is not renewed meanwhile.
 class DeathWatch {
  public:
   // `host` and `boot_id` are this host's.
@@ -37,19 +41,29 @@ class DeathWatch {
   // The files of all that were registered at the last look.
   const std::set<std::string>& lock_files() const { return lock_files_; }
 
-  // Somebody's lock was missing at the last look: worth another one after `second_look_after`.
-  bool has_suspects() const { return !suspects_.empty(); }
+  // Somebody looked dead at the last look: worth another one at `next_evidence`.
+  bool has_suspects() const;
   // When a look may prove the next of them dead; none when only time passes.
   std::optional<std::chrono::steady_clock::time_point> next_evidence() const;
 
  private:
-  std::string verdict(const queue::WorkerSign& sign);
+  using Instant = std::chrono::steady_clock::time_point;
+  // What was seen of one worker.
+  struct Seen {
+    Time lease_until{};
+    Instant renewed_at{};  // when it had this lease first
+    bool lease_over = false;
+    std::optional<Instant> suspect_since{};  // its lock is missing, or its process
+    bool proven_dead = false;
+  };
+
+  std::string verdict(const queue::WorkerSign& sign, Seen& seen) const;
+  Seen seen_before(const queue::WorkerSign& sign) const;
 
   std::string host_;
   std::string boot_id_;
   std::set<std::string> lock_files_;
-  std::map<job::WorkerId, std::chrono::steady_clock::time_point>
-      suspects_;  // when the lock was first missing
+  std::map<job::WorkerId, Seen> seen_;
 };
 
 struct Toll {

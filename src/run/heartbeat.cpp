@@ -34,11 +34,16 @@ std::int64_t boot_time() {
 
 // No attempt to connect may outlast the silence after which the worker gives up.
 config::Database impatient(config::Database database) {
-  database.connect_timeout = std::min<Duration>(database.connect_timeout, relock_limit);
+  const Duration longest = database.pooled ? lease_margin : relock_limit;
+  database.connect_timeout = std::min(database.connect_timeout, longest);
   return database;
 }
 
 }  // namespace
+
+Duration reapers_patience(const config::Config& config) {
+  return config.database.pooled ? config.recovery.lease - lease_margin : silence_limit;
+}
 
 Heartbeat::Heartbeat(const config::Config& config, queue::Registration registration,
                      OwnerSigns& signs, Hooks hooks)
@@ -47,7 +52,9 @@ Heartbeat::Heartbeat(const config::Config& config, queue::Registration registrat
       signs_(signs),
       hooks_(std::move(hooks)),
       watch_(registration_.host, registration_.boot_id),
-      wants_jobs_(config.process.linger.count() > 0),
+      pooled_(config.database.pooled),
+      wants_jobs_(config.process.linger.count() > 0 && !pooled_),
+      session_told_(pooled_),
       stop_event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!stop_event_) throw std::system_error(errno, std::generic_category(), "eventfd");
   connection_.emplace(config.database, db::Session::heartbeat);
@@ -63,7 +70,7 @@ Heartbeat::Heartbeat(const config::Config& config, queue::Registration registrat
 void Heartbeat::go_on_watching(const DeathWatch& watch) {
   watch_ = watch;
   suspects_ = watch.has_suspects();
-  evidence_by_ = Clock::now() + second_look_after + 2 * look_interval;
+  evidence_by_ = watch.next_evidence().value_or(Clock::now()) + 2 * look_interval;
 }
 
 bool Heartbeat::awaits_evidence() const { return suspects_ && Clock::now() < evidence_by_; }
@@ -79,13 +86,19 @@ void Heartbeat::stop() {
 
 Heartbeat::~Heartbeat() {
   stop();
-  if (!connection_ || lost_) return;
+  if (registered_ && !deregister()) hooks_.left_behind();
+}
+
+bool Heartbeat::deregister() {
+  if (!connection_ || lost_) return false;
   try {
     db::Transaction tx(*connection_);
-    queue::deregister_worker(tx, worker_);
+    const bool gone = queue::deregister_worker(tx, worker_);
     tx.commit();
+    return gone;
   } catch (const std::exception& e) {
     log::warn("could not deregister the worker", {{"error", e.what()}});
+    return false;
   }
 }
 
@@ -143,8 +156,18 @@ void Heartbeat::rest(const std::stop_token& stop) {
   }
 }
 
-// Who is sure that the server is down may keep the handlers until shortly before the lease ends.
-// Any other loss frees our session lock, so others may take the jobs soon.
+// Who is sure that the server is down, or holds no session lock, may keep the handlers until
+// shortly before the lease ends. Any other loss frees our lock, so others may take the jobs soon.
+bool Heartbeat::must_give_up(Clock::time_point now) {
+  const auto silence = now - acknowledged_.load();
+  const auto patience = config_.recovery.lease - lease_margin;
+  if (server_down_ && !pooled_)  // the reapers may wait as long as we do
+    signs_.last_renewal = boot_time() - std::chrono::nanoseconds(silence).count() +
+                          std::chrono::nanoseconds(patience - silence_limit).count();
+  if (server_down_ || pooled_) return silence > patience;
+  return silence > silence_limit || (lost_at_ && now - *lost_at_ > relock_limit);
+}
+
 void Heartbeat::after_failure(const std::exception& e) {
   const auto now = Clock::now();
   const auto* fault = dynamic_cast<const DatabaseError*>(&e);
@@ -154,22 +177,13 @@ void Heartbeat::after_failure(const std::exception& e) {
     if (!lost_at_) lost_at_ = now;
     server_down_ = fault->server_down();
   }
-  const auto silence = now - acknowledged_.load();
-  const auto patience = config_.recovery.lease - lease_margin;
-  if (server_down_)  // the reapers may wait as long as we do
-    signs_.last_renewal = boot_time() - std::chrono::nanoseconds(silence).count() +
-                          std::chrono::nanoseconds(patience - silence_limit).count();
-  const bool over = server_down_
-                        ? silence > patience
-                        : silence > silence_limit || (lost_at_ && now - *lost_at_ > relock_limit);
-  if (over) give_up(e.what());
+  if (must_give_up(now)) give_up(e.what());
 }
 
 void Heartbeat::renew() {
   const auto asked = Clock::now();
   db::Transaction tx(*connection_, db::autocommit);
-  if (!queue::renew(tx, worker_, config_.recovery.lease))
-    return give_up("this worker was declared dead");
+  if (!queue::renew(tx, worker_, config_.recovery.lease)) return declared_dead();
   acknowledge(asked);
   if (listening_ && !wants_jobs_) {
     queue::unlisten(tx, worker_);
@@ -185,7 +199,7 @@ bool Heartbeat::reconnect() {
   db::Transaction tx(fresh, db::autocommit);
   switch (queue::relock_worker(tx, worker_, registration_)) {
     case queue::Relock::declared_dead:
-      give_up("this worker was declared dead");
+      declared_dead();
       return false;
     case queue::Relock::still_held:
       if (lost_at_ && Clock::now() - *lost_at_ > relock_limit)
@@ -197,7 +211,7 @@ bool Heartbeat::reconnect() {
   if (wants_jobs_) queue::listen(tx, worker_);
   listening_ = wants_jobs_;
   connection_.emplace(std::move(fresh));
-  session_told_ = false;
+  session_told_ = pooled_;
   acknowledge(asked);
   if (listening_) hooks_.enqueued();  // nobody told us while there was no session
   return true;
@@ -215,6 +229,11 @@ void Heartbeat::look_after_the_dead() {
   Toll toll;
   rescue_batch(*connection_, dead[0], config_.recovery.max_interruptions, toll);
   if (toll.rescued > 0) hooks_.rescued();
+}
+
+void Heartbeat::declared_dead() {
+  registered_ = false;
+  give_up("this worker was declared dead");
 }
 
 void Heartbeat::give_up(const std::string& why) {

@@ -22,8 +22,11 @@ namespace schedctl::run {
 // Silence of the server for this long: handlers are killed. Less than the time after which the
 // server may free the lock.
 inline constexpr std::chrono::milliseconds silence_limit{6000};
-// What is kept of the lease for the handlers' end when the server is known to be down.
+// What is kept of the lease for the handlers' end when nothing but its end lets others take the
+// jobs: the server is known to be down, or the database is pooled.
 inline constexpr std::chrono::milliseconds lease_margin{2000};
+// After so long a silence the reapers kill on their own clock.
+Duration reapers_patience(const config::Config& config);
 
 class Heartbeat {
  public:
@@ -35,6 +38,8 @@ class Heartbeat {
     std::function<void()> lost;      // all claims are lost: stop everything
     // This socket is the session now. False: not everybody could be told, to be called again.
     std::function<bool(int)> session;
+    // The worker could not be removed at the end: others have to find out that it is dead.
+    std::function<void()> left_behind;
   };
 
   // Connects and registers the worker; with process.linger it listens for jobs. Throws
@@ -70,9 +75,12 @@ class Heartbeat {
   void renew();
   void look_after_the_dead();
   bool reconnect();
+  bool must_give_up(std::chrono::steady_clock::time_point now);
   void after_failure(const std::exception& e);
   void acknowledge(std::chrono::steady_clock::time_point asked);
   void give_up(const std::string& why);
+  void declared_dead();
+  bool deregister();
 
   const config::Config& config_;
   queue::Registration registration_;
@@ -84,6 +92,8 @@ class Heartbeat {
   std::chrono::steady_clock::time_point evidence_by_;
   job::WorkerId worker_ = 0;
   std::atomic<bool> lost_{false};
+  const bool pooled_;  // no session, so none to lock, to watch or to listen on
+  bool registered_ = true;  // as far as this worker knows
   bool server_down_ = false;
   std::optional<std::chrono::steady_clock::time_point> lost_at_;  // when the session was lost
   std::atomic<std::chrono::steady_clock::time_point> acknowledged_;

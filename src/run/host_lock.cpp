@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <filesystem>
 #include <regex>
 #include <system_error>
@@ -56,6 +57,14 @@ std::optional<HostLock> HostLock::take(const std::string& path, std::string& hol
   return HostLock(std::move(fd));
 }
 
+pid_t HostLock::process_of(const std::string& holder) {
+  constexpr std::string_view before = "pid ";
+  pid_t pid = 0;
+  if (holder.starts_with(before))
+    std::from_chars(holder.data() + before.size(), holder.data() + holder.size(), pid);
+  return pid;
+}
+
 Places::Places(const std::string& lock_file, int count)
     : prefix_(lock_file + ".place"),
       files_(static_cast<std::size_t>(count)),
@@ -78,24 +87,35 @@ void Places::release(int place) {
   held_[i] = false;
 }
 
+namespace {
+
+std::string worker_prefix(std::string_view installation) {
+  return fmt::format("worker-{:016x}-", fnv1a(installation));
+}
+
+}  // namespace
+
 // Another run may take the file for one that was left behind until it is locked.
-WorkerLock::WorkerLock(const std::string& folder) {
+WorkerLock::WorkerLock(const std::string& folder, std::string_view installation) {
   constexpr int most_tries = 100;
   for (int tries = 0; tries < most_tries; ++tries) {
-    path_ = fmt::format("{}/worker-{}-{}.lock", folder, getpid(), queue::draw_token().substr(0, 8));
+    path_ = fmt::format("{}/{}{}-{}.lock", folder, worker_prefix(installation), getpid(),
+                        queue::draw_token().substr(0, 8));
     fd_ = open_private_file(path_, Create::yes);
     if (try_lock(fd_) && lies_at(fd_, path_)) return;
   }
   throw Error(ExitCode::internal, path_ + ": a new file is locked or removed again and again");
 }
 
-WorkerLock::~WorkerLock() { unlink(path_.c_str()); }
+WorkerLock::~WorkerLock() {
+  if (!stays_) unlink(path_.c_str());
+}
 
 namespace {
 
 // The path may come from a row of the database, which must not lead us to other files.
 bool is_worker_lock(const std::string& path) {
-  static const std::regex name("/worker-[0-9]{1,10}-[0-9a-f]{8}\\.lock");
+  static const std::regex name("/worker-[0-9a-f]{16}-[0-9]{1,10}-[0-9a-f]{8}\\.lock");
   const auto slash = path.find_last_of('/');
   return slash != std::string::npos && std::regex_match(path.substr(slash), name);
 }
@@ -113,11 +133,13 @@ FileSign look_at_worker_lock(const std::string& path) {
   }
 }
 
-void remove_stale_worker_locks(const std::string& folder, const std::set<std::string>& known) {
+void remove_stale_worker_locks(const std::string& folder, std::string_view installation,
+                               const std::set<std::string>& known) {
+  const auto prefix = worker_prefix(installation);
   std::error_code unreadable;
   for (const auto& entry : std::filesystem::directory_iterator(folder, unreadable)) {
     const auto path = entry.path().string();
-    const bool candidate = entry.path().filename().string().starts_with("worker-");
+    const bool candidate = entry.path().filename().string().starts_with(prefix);
     if (!candidate || known.contains(path) || !is_worker_lock(path)) continue;
     try {
       // Locked until it is gone, so that whoever has just made it learns of it.

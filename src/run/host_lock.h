@@ -3,9 +3,12 @@
 // DESIGN section 3.
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "util/private_file.h"
@@ -20,6 +23,8 @@ class HostLock {
   // Empty when another run holds it; `holder` then says who, as far as its words go ("pid 4711
   // since ..."). Creates the folder. Throws Error 73 or 77 when the file is not fit to be a lock.
   static std::optional<HostLock> take(const std::string& path, std::string& holder);
+  // The process that the words about a holder name; 0: none.
+  static pid_t process_of(const std::string& holder);
   void release() { fd_.reset(); }
 
  private:
@@ -44,19 +49,22 @@ class Places {
 };
 
 // The lock that says on this host that a worker or one of its reapers lives. The file goes away
-// with a clean end.
+// with a clean end. Its name tells the installation that the worker belongs to.
 class WorkerLock {
  public:
-  explicit WorkerLock(const std::string& folder);
+  WorkerLock(const std::string& folder, std::string_view installation);
   ~WorkerLock();
   WorkerLock(const WorkerLock&) = delete;
   WorkerLock& operator=(const WorkerLock&) = delete;
   const std::string& path() const { return path_; }
   int descriptor() const { return fd_.get(); }
+  // The file stays, as evidence that the worker is gone.
+  void leave_file() { stays_ = true; }
 
  private:
   std::string path_;
   Fd fd_;
+  bool stays_ = false;
 };
 
 enum class FileSign {
@@ -66,8 +74,10 @@ enum class FileSign {
 };
 FileSign look_at_worker_lock(const std::string& path);
 
-// Removes the files of workers that are gone, but for the known ones, which are evidence: what is
-// left of those that were killed before they were registered, or rescued by another host.
-void remove_stale_worker_locks(const std::string& folder, const std::set<std::string>& known);
+// Removes the files of this installation's workers that are gone, but for the known ones, which are
+// evidence: what is left of those that were killed before they were registered, or rescued by
+// another host. Those of other installations may be evidence for them.
+void remove_stale_worker_locks(const std::string& folder, std::string_view installation,
+                               const std::set<std::string>& known);
 
 }  // namespace schedctl::run

@@ -55,9 +55,9 @@ Recorder::~Recorder() {
 void Recorder::log(queue::LogLine line) {
   std::unique_lock lock(mutex_);
   // Not for ever: whoever waits here cannot be stopped.
-  const bool room = drained_.wait_for(
-      lock, 5s, [this] { return line_bytes_ < max_queued_line_bytes || gave_up_; });
-  if (!room || gave_up_) return drop_line();
+  const bool room =
+      drained_.wait_for(lock, 5s, [this] { return line_bytes_ < max_queued_line_bytes; });
+  if (!room) return drop_line();
   line_bytes_ += line.message.size() + sizeof line;
   load_.lines.push_back(std::move(line));
   arrived_.notify_one();
@@ -150,7 +150,7 @@ void Recorder::run() {
       arrived_.wait_until(lock, stored_at + gather,
                           [this] { return ending_ || soon_ || load_.is_urgent(); });
       soon_ = false;
-      if (load_.empty()) return;
+      if (load_.empty()) break;
       std::swap(load, load_);
       line_bytes_ = 0;
     }
@@ -166,6 +166,7 @@ void Recorder::run() {
     stored_at = Clock::now();
     stored_();
   }
+  if (!unkept_.empty()) keep({});
 }
 
 // Lines first: whoever sees that a job is over finds its log complete.
@@ -209,13 +210,19 @@ void Recorder::store_given_back(Load& load) {
     if (persist([&](db::Transaction& tx, bool) { queue::give_back(tx, id_, token); })) --unstored_;
 }
 
-void Recorder::store_lines(const std::vector<queue::LogLine>& lines) {
+// What the database does not take waits for the outcomes that will be kept with it.
+void Recorder::store_lines(std::vector<queue::LogLine> lines) {
   try {
-    persist([&](db::Transaction& tx, bool) { queue::write_logs(tx, lines); });
+    if (persist([&](db::Transaction& tx, bool again) {
+          again ? queue::write_logs_once(tx, lines) : queue::write_logs(tx, lines);
+        }))
+      return;
   } catch (const Error& e) {
-    log::error("log lines could not be stored",
-               {{"lines", static_cast<long>(lines.size())}, {"error", e.what()}});
+    return log::error("log lines could not be stored",
+                      {{"lines", static_cast<long>(lines.size())}, {"error", e.what()}});
   }
+  std::move(lines.begin(), lines.end(), std::back_inserter(unkept_));
+  if (unkept_.size() >= rows_per_statement) keep({});
 }
 
 void Recorder::store_batch(std::vector<queue::Settled>& batch, Store how) {
@@ -287,17 +294,22 @@ bool Recorder::give_up(const std::string& why) {
   return false;
 }
 
-// For a later run of this host. False: then their jobs will run again.
+// For a later run of this host, with the log lines that wait. False: then their jobs will run
+// again.
 bool Recorder::keep(const std::vector<queue::Settled>& batch) {
-  const auto outcomes = static_cast<long>(batch.size());
+  const Unstored unstored{batch, std::exchange(unkept_, {})};
+  const auto outcomes = static_cast<long>(batch.size()),
+             lines = static_cast<long>(unstored.lines.size());
   try {
-    keep_(batch);
+    keep_(unstored);
   } catch (const Error& e) {
-    log::error("outcomes are lost; their jobs will run again",
-               {{"outcomes", outcomes}, {"error", e.what()}});
+    log::error(outcomes > 0 ? "outcomes are lost; their jobs will run again" : "log lines are lost",
+               {{"outcomes", outcomes}, {"log_lines", lines}, {"error", e.what()}});
     return false;
   }
-  log::warn("outcomes are kept for the next run", {{"outcomes", outcomes}});
+  log::warn(
+      outcomes > 0 ? "outcomes are kept for the next run" : "log lines are kept for the next run",
+      {{"outcomes", outcomes}, {"log_lines", lines}});
   return true;
 }
 

@@ -15,6 +15,7 @@
 #include "db/transaction.h"
 #include "queue/settle.h"
 #include "queue/write_logs.h"
+#include "run/unstored.h"
 
 namespace schedctl::run {
 
@@ -26,10 +27,11 @@ class Recorder {
     long lost = 0;       // outcomes that the fence refused
   };
 
-  using Keep = std::function<void(const std::vector<queue::Settled>&)>;
+  using Keep = std::function<void(const Unstored&)>;
   // `worker` is the name in the history. `safe_until`: when it is no longer certain that the claims
-  // are ours; what cannot be stored by then is handed to `keep`, which may throw Error. `stored` is
-  // called, from the recorder's thread, after each batch.
+  // are ours; what cannot be stored by then is handed to `keep`, which may throw Error, log lines
+  // with outcomes or before this object ends. `stored` is called, from the recorder's thread, after
+  // each batch.
   Recorder(const config::Database& database, job::WorkerId id, std::string worker,
            std::function<std::chrono::steady_clock::time_point()> safe_until,
            std::function<void()> stored, Keep keep);
@@ -103,7 +105,7 @@ class Recorder {
   void assist_now(const Assistance& work);
   bool give_up(const std::string& why);
   bool keep(const std::vector<queue::Settled>& batch);
-  void store_lines(const std::vector<queue::LogLine>& lines);
+  void store_lines(std::vector<queue::LogLine> lines);
   void store_batch(std::vector<queue::Settled>& batch, Store how);
   void isolate(std::vector<queue::Settled>& batch, Store how, const std::string& why);
   void drop_line();
@@ -128,7 +130,9 @@ class Recorder {
   bool soon_ = false;
   Tally tally_;
 
-  std::optional<db::Connection> connection_;  // used by the thread only
+  // Used by the thread only.
+  std::optional<db::Connection> connection_;
+  std::vector<queue::LogLine> unkept_;  // not taken by the database
   std::atomic<std::size_t> unstored_{0};
   std::atomic<long> stored_outcomes_{0};
   std::atomic<bool> gave_up_{false};

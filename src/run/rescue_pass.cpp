@@ -1,10 +1,13 @@
 #include "run/rescue_pass.h"
 
+#include <chrono>
+
 #include "util/signals.h"
 
 namespace schedctl::run {
 namespace {
 
+using Clock = std::chrono::steady_clock;
 using Deal = Toll (*)(db::Connection&, const Dead&, int max_interruptions);
 
 Toll look_and(Deal deal, DeathWatch& watch, db::Connection& connection,
@@ -24,16 +27,26 @@ Toll look_and(Deal deal, DeathWatch& watch, db::Connection& connection,
   return sum;
 }
 
-// The second look sees those again that the first proved and that were only counted, so it alone
-// counts then.
-Toll two_looks(Deal deal, bool changes, db::Connection& connection, const config::Config& config) {
+// Looks as long as time alone may prove somebody dead. The last look sees those again that an
+// earlier one proved and that were only counted, so it alone counts then.
+Toll look_on_and(Deal deal, bool changes, Toll toll, DeathWatch& watch, db::Connection& connection,
+                 const config::Config& config) {
+  for (;;) {
+    const auto evidence = watch.next_evidence();
+    if (!evidence || signals::count() > 0) return toll;
+    signals::wait(std::chrono::ceil<std::chrono::milliseconds>(*evidence - Clock::now()));
+    const auto more = look_and(deal, watch, connection, config);
+    toll = changes ? Toll{toll.workers + more.workers, toll.rescued + more.rescued,
+                          toll.dead + more.dead}
+                   : more;
+  }
+}
+
+Toll look_and_look_on(Deal deal, bool changes, db::Connection& connection,
+                      const config::Config& config) {
   DeathWatch watch(config.process.host, read_boot_id());
-  auto toll = look_and(deal, watch, connection, config);
-  if (!watch.has_suspects() || signals::count() > 0) return toll;
-  signals::wait(second_look_after);
-  const auto second = look_and(deal, watch, connection, config);
-  if (!changes) return second;
-  return {toll.workers + second.workers, toll.rescued + second.rescued, toll.dead + second.dead};
+  const auto toll = look_and(deal, watch, connection, config);
+  return look_on_and(deal, changes, toll, watch, connection, config);
 }
 
 }  // namespace
@@ -45,11 +58,15 @@ DeathWatch rescue_pass(db::Connection& connection, const config::Config& config)
 }
 
 Toll rescue_dead(db::Connection& connection, const config::Config& config) {
-  return two_looks(rescue_all, true, connection, config);
+  return look_and_look_on(rescue_all, true, connection, config);
+}
+
+Toll rescue_suspects(DeathWatch watch, db::Connection& connection, const config::Config& config) {
+  return look_on_and(rescue_all, true, {}, watch, connection, config);
 }
 
 Toll count_dead(db::Connection& connection, const config::Config& config) {
-  return two_looks(count_claims, false, connection, config);
+  return look_and_look_on(count_claims, false, connection, config);
 }
 
 }  // namespace schedctl::run

@@ -7,12 +7,14 @@
 
 namespace schedctl::run {
 
-// One look; rescues whoever is proven dead by it. Remembers whose lock was missing, which a second
-// look may prove.
+// One look; rescues whoever is proven dead by it. Remembers the suspects, whom another look may
+// prove dead.
 DeathWatch rescue_pass(db::Connection& connection, const config::Config& config);
 
-// Two looks where the first shows a suspect: for a run that has nothing else to do.
+// Looks again until it is clear who of the suspects is dead: for whoever has nothing else to do.
 Toll rescue_dead(db::Connection& connection, const config::Config& config);
+// Goes on from the look that `watch` remembers.
+Toll rescue_suspects(DeathWatch watch, db::Connection& connection, const config::Config& config);
 
 // The same evidence, but nothing is changed: how many would be rescued.
 Toll count_dead(db::Connection& connection, const config::Config& config);

@@ -4,9 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -21,6 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
+using queue::LogLine;
 using queue::Settled;
 
 constexpr const char* extension = ".json";
@@ -101,21 +101,48 @@ Settled settled_of(const Json& json, const config::Config& config) {
   return settled;
 }
 
+// Short, as there may be thousands: execution, time, stream, message.
+Json to_json(const LogLine& line) {
+  return Json::array({line.execution, microseconds(line.at), line.stream, line.message});
+}
+
+LogLine line_of(const Json& json) {
+  LogLine line{json.at(0), time_of(json.at(1)), nullptr, json.at(3)};
+  for (const char* stream : {"stdout", "stderr", "schedctl"})
+    if (json.at(2) == stream) line.stream = stream;
+  if (!line.stream) throw DataError(fmt::format("stream {}: unknown", json.at(2).dump()));
+  return line;
+}
+
 struct File {
   std::string installation;
   std::string worker;
-  std::vector<Settled> outcomes;
+  Unstored unstored;
 };
+
+// From the descriptor that was checked, whatever lies at its path by now.
+std::string read_all(const Fd& fd) {
+  std::string text;
+  char buffer[64 * 1024];
+  for (;;) {
+    const auto count = read(fd.get(), buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw std::system_error(errno, std::generic_category(), "read");
+    if (count == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(count));
+  }
+}
 
 // Throws Error, or an exception of the parser, when the file is not what keep() writes.
 File read_file(const std::string& path, const config::Config& config) {
-  const auto fd = open_private_file(path, Create::no);
-  std::ifstream stream(path, std::ios::binary);
-  const auto json = Json::parse(stream);
+  const auto json = Json::parse(read_all(open_private_file(path, Create::no)));
   if (json.at("version") != format_version)
     throw DataError(fmt::format("version {}: unknown", json.at("version").dump()));
   File file{json.at("installation"), json.at("worker"), {}};
-  for (const auto& one : json.at("outcomes")) file.outcomes.push_back(settled_of(one, config));
+  for (const auto& one : json.at("outcomes"))
+    file.unstored.outcomes.push_back(settled_of(one, config));
+  if (const auto lines = json.find("lines"); lines != json.end())  // an older version keeps none
+    for (const auto& one : *lines) file.unstored.lines.push_back(line_of(one));
   return file;
 }
 
@@ -129,35 +156,42 @@ std::vector<std::string> files_in(const std::string& folder) {
   return files;
 }
 
-void store(db::Connection& connection, const File& file) {
+// Lines first, as they would have come.
+void store(db::Connection& connection, const Unstored& unstored, const std::string& worker) {
+  const auto& [outcomes, lines] = unstored;
   db::Transaction tx(connection);
-  const auto stored = queue::settle(tx, file.outcomes, file.worker);
+  if (!lines.empty()) queue::write_logs_once(tx, lines);
+  std::vector<job::ExecutionId> stored;
+  if (!outcomes.empty()) stored = queue::settle(tx, outcomes, worker);
   std::vector<Settled> late;
-  for (const auto& settled : file.outcomes)
+  for (const auto& settled : outcomes)
     if (std::find(stored.begin(), stored.end(), settled.claim.execution_id) == stored.end())
       late.push_back(settled);
   const auto kept = late.empty() ? 0 : queue::keep_late(tx, late);
   tx.commit();
-  log::warn("stored outcomes that the database had not taken in time",
-            {{"worker", file.worker},
-             {"stored", static_cast<long>(stored.size())},
-             {"late", static_cast<long>(kept)}});
+  log::warn("stored what the database had not taken in time",
+            {{"worker", worker},
+             {"outcomes", static_cast<long>(stored.size())},
+             {"late", static_cast<long>(kept)},
+             {"log_lines", static_cast<long>(lines.size())}});
 }
 
 // Empty, or why the server refuses one of them for good: that one keeps no other from being stored.
-std::string store_all(db::Connection& connection, const File& file) {
+std::string store_all(db::Connection& connection, const Unstored& unstored,
+                      const std::string& worker) {
   try {
-    store(connection, file);
+    store(connection, unstored, worker);
     return "";
   } catch (const DatabaseError& e) {
     if (e.connection_lost() || e.transient()) throw;
-    if (file.outcomes.size() == 1) return e.what();
+    if (unstored.outcomes.size() + unstored.lines.size() == 1) return e.what();
   }
   std::string why;
-  for (const auto& settled : file.outcomes) {
-    const auto fault = store_all(connection, {file.installation, file.worker, {settled}});
-    if (!fault.empty()) why = fault;
-  }
+  const auto try_one = [&](const Unstored& one) {
+    if (const auto fault = store_all(connection, one, worker); !fault.empty()) why = fault;
+  };
+  for (const auto& line : unstored.lines) try_one({{}, {line}});
+  for (const auto& settled : unstored.outcomes) try_one({{settled}, {}});
   return why;
 }
 
@@ -180,25 +214,28 @@ std::string Spool::folder_for(const std::string& lock_file) {
 Spool::Spool(const config::Config& config, std::string installation)
     : folder_(folder_for(config.process.lock_file)), installation_(std::move(installation)) {}
 
-void Spool::keep(const std::vector<Settled>& batch, const std::string& worker) const {
-  Json outcomes = Json::array();
-  for (const auto& settled : batch) outcomes.push_back(to_json(settled));
+void Spool::keep(const Unstored& unstored, const std::string& worker) const {
+  Json outcomes = Json::array(), lines = Json::array();
+  for (const auto& settled : unstored.outcomes) outcomes.push_back(to_json(settled));
+  for (const auto& line : unstored.lines) lines.push_back(to_json(line));
   const Json file = {{"version", format_version},
                      {"installation", installation_},
                      {"worker", worker},
-                     {"outcomes", std::move(outcomes)}};
+                     {"outcomes", std::move(outcomes)},
+                     {"lines", std::move(lines)}};
   make_private_folder(folder_);
   write_private_file(fmt::format("{}/{}-{}{}", folder_, getpid(), queue::draw_token(), extension),
                      file.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 void Spool::replay(db::Connection& connection, const config::Config& config) const {
+  if (!has_private_folder(folder_)) return;
   for (const auto& path : files_in(folder_)) {
     try {
       const auto file = read_file(path, config);
       if (file.installation != installation_)
         log::warn("a file of the spool belongs to another installation", {{"file", path}});
-      else if (const auto why = store_all(connection, file); why.empty())
+      else if (const auto why = store_all(connection, file.unstored, file.worker); why.empty())
         fs::remove(path);
       else
         set_aside(path, why);

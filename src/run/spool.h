@@ -1,13 +1,12 @@
-// Spool: outcomes that the database did not take in time, kept in files until a later run of this
-// host has stored them. DESIGN section 6, promise 11.
+// Spool: outcomes and log lines that the database did not take in time, kept in files until a later
+// run of this host has stored them. DESIGN section 6, promise 11.
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "config/config.h"
 #include "db/connection.h"
-#include "queue/settle.h"
+#include "run/unstored.h"
 
 namespace schedctl::run {
 
@@ -21,12 +20,13 @@ class Spool {
   Spool(const config::Config& config, std::string installation);
 
   // Written whole, flushed and then named, or not at all. Throws Error when it cannot be kept.
-  void keep(const std::vector<queue::Settled>& batch, const std::string& worker) const;
+  void keep(const Unstored& unstored, const std::string& worker) const;
 
-  // Stores what is there under the fence and removes it. An outcome whose claim has been lost is
-  // kept as `late_outcome` in the metadata of the execution that was declared lost. To be called by
-  // one run at a time, before the jobs of the dead are taken back. A file that cannot be read is
-  // set aside; throws DatabaseError when the database fails: then the rest stays.
+  // Stores what is there, outcomes under the fence, and removes it. An outcome whose claim has been
+  // lost is kept as `late_outcome` in the metadata of the execution that was declared lost. To be
+  // called by one run at a time, before the jobs of the dead are taken back. A file that cannot be
+  // read is set aside. Throws DatabaseError when the database fails: then the rest stays; Error 77
+  // when the folder is not to be trusted.
   void replay(db::Connection& connection, const config::Config& config) const;
 
  private:

@@ -18,6 +18,7 @@
 #include "run/spool.h"
 #include "run/work.h"
 #include "util/log.h"
+#include "util/process_tree.h"
 #include "util/signals.h"
 #include "util/text.h"
 
@@ -43,6 +44,16 @@ queue::Look look(db::Connection& connection, const config::Config& config) {
   }
 }
 
+// One that is stopped (Ctrl-Z, SIGSTOP) would silently keep all work of this host waiting.
+void tell_of_holder(const std::string& holder) {
+  const auto pid = HostLock::process_of(holder);
+  if (pid > 0 && state_of(pid) == 'T')
+    log::warn("another run of this host holds the lock and is stopped: continue or kill it",
+              {{"holder", holder}});
+  else
+    log::info("another run of this host holds the lock; nothing to do", {{"holder", holder}});
+}
+
 bool any_due(const std::vector<queue::Level>& levels, Time now) {
   for (const auto& level : levels)
     if (level.first <= now) return true;
@@ -50,13 +61,13 @@ bool any_due(const std::vector<queue::Level>& levels, Time now) {
 }
 
 // The jobs of the dead are taken back all the same, so that they are due when the pause ends.
-ExitCode paused_tick(const queue::Pause& pause, bool suspects, db::Connection& connection,
-                     const config::Config& config) {
+ExitCode paused_tick(const queue::Pause& pause, const std::optional<DeathWatch>& watch,
+                     db::Connection& connection, const config::Config& config) {
   log::info("paused; nothing is claimed", {{"since", format_utc(pause.since)},
                                            {"until", pause.until ? format_utc(*pause.until) : ""},
                                            {"reason", pause.reason},
                                            {"by", pause.by}});
-  if (suspects) rescue_dead(connection, config);
+  if (watch) rescue_suspects(*watch, connection, config);
   return ExitCode::ok;
 }
 
@@ -77,13 +88,12 @@ ExitCode locked_tick(const config::Config& config, const TickOptions& options,
   Spool(config, seen.installation).replay(connection, config);
   std::optional<DeathWatch> watch;
   if (seen.has_workers) watch = rescue_pass(connection, config);
-  const bool suspects = watch && watch->has_suspects();
-  remove_stale_worker_locks(folder_of(config.process.lock_file),
+  remove_stale_worker_locks(folder_of(config.process.lock_file), seen.installation,
                             watch ? watch->lock_files() : std::set<std::string>());
 
   Planner planner(config, connection);
   planner.declare(seen, clock.now());
-  if (seen.pause) return paused_tick(*seen.pause, suspects, connection, config);
+  if (seen.pause) return paused_tick(*seen.pause, watch, connection, config);
 
   const auto look_again = [&] {
     db::Transaction tx(connection, db::autocommit);
@@ -93,8 +103,8 @@ ExitCode locked_tick(const config::Config& config, const TickOptions& options,
   if (waiting.plan_at && *waiting.plan_at <= clock.now() && planner.plan(clock.now()))
     waiting = look_again();
   const bool lingers = config.process.linger.count() > 0;  // then it works also when nothing is due
-  if (suspects && !lingers && !any_due(waiting.levels, clock.now()) &&
-      rescue_dead(connection, config).rescued > 0)
+  if (watch && !lingers && !any_due(waiting.levels, clock.now()) &&
+      rescue_suspects(*watch, connection, config).rescued > 0)
     waiting = look_again();
   auto code = ExitCode::ok;
   const bool works = (lingers || any_due(waiting.levels, clock.now())) && signals::count() == 0;
@@ -114,7 +124,7 @@ ExitCode tick(const config::Config& config, const TickOptions& options) {
   std::string holder;
   auto host_lock = HostLock::take(config.process.lock_file, holder);
   if (!host_lock) {
-    log::info("another run of this host holds the lock; nothing to do", {{"holder", holder}});
+    tell_of_holder(holder);
     return ExitCode::ok;
   }
   auto code = ExitCode::ok;

@@ -54,7 +54,8 @@ std::vector<Reaper> make_reapers(const WorkOrder& order, const handlers::Registr
       std::any_of(order.job_types.begin(), order.job_types.end(),
                   [&](const auto& type) { return registry.at(type)->needs_reaper(); });
   for (int i = 0; needed && i < order.config.process.max_concurrent_jobs; ++i)
-    reapers.emplace_back(std::vector<int>{lock.descriptor()}, &signs, silence_limit);
+    reapers.emplace_back(std::vector<int>{lock.descriptor()}, &signs,
+                         reapers_patience(order.config));
   return reapers;
 }
 
@@ -67,7 +68,7 @@ class Worker {
       : order_(order),
         registry_(handlers::make_handlers(order.config)),
         spool_(order.config, order.installation),
-        lock_(folder_of(order.config.process.lock_file)),
+        lock_(folder_of(order.config.process.lock_file), order.installation),
         reapers_(make_reapers(order, registry_, lock_, signs_.get())),
         heartbeat_(order.config,
                    {.host = order.config.process.host,
@@ -76,7 +77,8 @@ class Worker {
                     .boot_id = read_boot_id(),
                     .lock_file = lock_.path(),
                     .version = SCHEDCTL_VERSION,
-                    .local_address = {}},
+                    .local_address = {},
+                    .pooled = order.config.database.pooled},
                    signs_.get(),
                    {.cancelled = [this](const auto& executions) { pool_.cancel(executions); },
                     .rescued =
@@ -90,12 +92,13 @@ class Worker {
                           signals::wake();
                         },
                     .lost = [this] { stop_lost(); },
-                    .session = [this](int socket) { return pool_.watch_session(socket); }}),
+                    .session = [this](int socket) { return pool_.watch_session(socket); },
+                    .left_behind = [this] { lock_.leave_file(); }}),
         recorder_(
             order.config.database, heartbeat_.worker(),
             fmt::format("{}:{}", order.config.process.host, getpid()),
             [this] { return heartbeat_.safe_until(); }, signals::wake,
-            [this](const auto& batch) { spool_.keep(batch, recorder_.worker()); }),
+            [this](const auto& unstored) { spool_.keep(unstored, recorder_.worker()); }),
         pool_({order.config, registry_, order.clock, recorder_, signals::wake}, threads(),
               std::move(reapers_)),
         dispatcher_(
@@ -139,6 +142,7 @@ class Worker {
   ExitCode result() const;
 
   const WorkOrder& order_;
+  const Clock::time_point linger_end_ = Clock::now() + order_.config.process.linger;
   handlers::Registry registry_;
   Spool spool_;
   SharedSigns signs_;
@@ -149,6 +153,7 @@ class Worker {
   Pool pool_;
   Dispatcher dispatcher_;
   std::optional<Error> claim_error_;
+  bool lease_over_ = false;  // before its handlers were
 };
 
 ExitCode Worker::run(HostLock& host_lock) {
@@ -172,7 +177,7 @@ void Worker::claim_until_window_end() {
         continue;
       }
       if (dispatcher_.look_again()) continue;
-      const bool stays = lingers() || heartbeat_.awaits_evidence();
+      const bool stays = Clock::now() < linger_end_ || heartbeat_.awaits_evidence();
       if (!stays || dispatcher_.limit_reached()) return;
       wait_idle();
     }
@@ -187,7 +192,9 @@ void Worker::claim_until_window_end() {
 // Other runs of this host may have the places meanwhile.
 void Worker::wait_idle() {
   pool_.release_idle();
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(order_.window_end - Clock::now());
+  const auto now = Clock::now();
+  const auto end = now < linger_end_ ? std::min(order_.window_end, linger_end_) : order_.window_end;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - now);
   const auto longest = lingers() ? idle_wait : working_wait;
   signals::wait(std::clamp(std::min(left, dispatcher_.rest()), 0ms, longest));
 }
@@ -199,6 +206,11 @@ void Worker::finish() {
   std::optional<Clock::time_point> grace_end, force_end;
   while (!pool_.idle() || (recorder_.unstored() > 0 && !recorder_.gave_up())) {
     const auto now = Clock::now();
+    // The heartbeat cannot say so when it waits for an answer, as a pooler lets it.
+    if (now > heartbeat_.safe_until()) {
+      lease_over_ = true;
+      pool_.stop_all(StopReason::fence_lost, true);
+    }
     if (signals::count() > 0 && !grace_end) grace_end = now + process.shutdown_grace;
     if (grace_end && !force_end && (now >= *grace_end || signals::count() > 1)) {
       pool_.stop_all(StopReason::shutdown);
@@ -215,7 +227,7 @@ ExitCode Worker::result() const {
   const auto tally = recorder_.tally();
   log::info("done",
             {{"completed", tally.completed}, {"failed", tally.failed}, {"lost", tally.lost}});
-  if (heartbeat_.lost() || recorder_.gave_up())
+  if (heartbeat_.lost() || lease_over_ || recorder_.gave_up())
     throw Error(
         ExitCode::temporary,
         "the database was lost before all outcomes were stored; the next run of this host stores "

@@ -96,9 +96,13 @@ std::uint64_t fitting_days(const Cron& cron, const Month& month) {
 // The first fitting date at or after `from`.
 std::optional<local_days> next_date(const Cron& cron, local_days from) {
   const year_month_day start(from);
+  int years_in_a_row = 0;  // the first of them may have begun before
   for (year y = std::max(start.year(), first_year); y <= last_year; ++y) {
-    if (!has_year(cron, y)) continue;
-    if (cron.years.empty() && y - start.year() > years(calendar_cycle)) break;
+    if (!has_year(cron, y)) {
+      years_in_a_row = 0;
+      continue;
+    }
+    if (++years_in_a_row > calendar_cycle + 1) break;
     const bool in_start_year = y == start.year();
     auto m = next_member(cron.months, in_start_year ? static_cast<unsigned>(start.month()) : 1);
     for (; m; m = next_member(cron.months, *m + 1)) {

@@ -67,6 +67,10 @@ void check_keys(const Written& written) {
 
 }  // namespace
 
+Time read_instant(std::string_view key, const std::string& text, const Zone& zone) {
+  return read_moment(key, text, zone).at;
+}
+
 Schedule read_schedule(const Written& written, Zones& zones) {
   check_keys(written);
   Schedule schedule;
@@ -82,8 +86,8 @@ Schedule read_schedule(const Written& written, Zones& zones) {
   } else {
     schedule.when = read_moment("at", *written.at, schedule.zone);
   }
-  if (written.start) schedule.start = read_moment("start", *written.start, schedule.zone).at;
-  if (written.end) schedule.end = read_moment("end", *written.end, schedule.zone).at;
+  if (written.start) schedule.start = read_instant("start", *written.start, schedule.zone);
+  if (written.end) schedule.end = read_instant("end", *written.end, schedule.zone);
   if (schedule.start && schedule.end && *schedule.end <= *schedule.start)
     fail("end", *written.end, "is not later than start: correct one of them");
   return schedule;

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -56,6 +57,10 @@ struct Written {
 
 // Throws DataError: key, value, remedy.
 Schedule read_schedule(const Written& written, Zones& zones);
+
+// An instant as `at` is written: without an offset in the zone, the first one at which its clocks
+// show that time or a later one. `key` names it in the DataError.
+Time read_instant(std::string_view key, const std::string& text, const Zone& zone);
 
 // Whether the clocks of the zone change over the slot: it stands right after a gap that swallowed
 // its time (gap), or its time is shown twice (fold).

@@ -170,6 +170,17 @@ std::vector<std::string> find_traps(const Schedule& schedule, Time now) {
   return lines;
 }
 
+std::optional<microseconds> shortest_gap(const Schedule& schedule, Time now) {
+  constexpr std::size_t looked_at = 100;
+  const auto slots = slots_between(schedule, now, slots_end, looked_at);
+  std::optional<microseconds> shortest;
+  for (std::size_t i = 1; i < slots.size(); ++i) {
+    const auto gap = slots[i].utc - slots[i - 1].utc;
+    if (!shortest || gap < *shortest) shortest = gap;
+  }
+  return shortest;
+}
+
 std::optional<std::string> never_again(const Schedule& schedule, Time now) {
   if (std::holds_alternative<Reboot>(schedule.when) || next_slot(schedule, now))
     return std::nullopt;

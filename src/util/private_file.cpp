@@ -22,6 +22,9 @@ bool is_ours(const struct stat& info) { return info.st_uid == geteuid() || info.
 
 void check_folder(const std::string& folder) {
   struct stat info {};
+  if (lstat(folder.c_str(), &info) == 0 && S_ISLNK(info.st_mode) && !is_ours(info))
+    refuse(ExitCode::permission, folder,
+           fmt::format("is a symbolic link of user id {}: remove it", info.st_uid));
   if (stat(folder.c_str(), &info) != 0)
     refuse(ExitCode::cannot_create, folder, std::strerror(errno));
   if (!S_ISDIR(info.st_mode)) refuse(ExitCode::cannot_create, folder, "not a folder");
@@ -68,6 +71,13 @@ void make_private_folder(const std::string& folder) {
   check_folder(folder);
 }
 
+bool has_private_folder(const std::string& folder) {
+  struct stat info {};
+  if (lstat(folder.c_str(), &info) != 0 && (errno == ENOENT || errno == ENOTDIR)) return false;
+  check_folder(folder);
+  return true;
+}
+
 Fd open_private_file(const std::string& path, Create create, bool append) {
   const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
                     (append ? O_APPEND : 0) | (create == Create::yes ? O_CREAT : 0);
@@ -93,6 +103,7 @@ namespace {
 }
 
 void write_all(const Fd& fd, const std::string& path, std::string_view content) {
+  if (ftruncate(fd.get(), 0) != 0) refuse_write(path);  // a crash may have left a longer one
   while (!content.empty()) {
     const auto written = write(fd.get(), content.data(), content.size());
     if (written < 0 && errno == EINTR) continue;
@@ -109,18 +120,27 @@ void flush_folder(const std::string& path) {
   if (!fd || fsync(fd.get()) != 0) refuse_write(path);
 }
 
-}  // namespace
-
-void write_private_file(const std::string& path, std::string_view content) {
+void write_file(const std::string& path, std::string_view content, mode_t mode) {
   const auto draft = path + ".tmp";
   try {
-    write_all(open_private_file(draft, Create::yes), draft, content);
-    if (rename(draft.c_str(), path.c_str()) != 0) refuse_write(path);
+    const auto fd = open_private_file(draft, Create::yes);
+    write_all(fd, draft, content);
+    if (fchmod(fd.get(), mode) != 0 || rename(draft.c_str(), path.c_str()) != 0) refuse_write(path);
   } catch (...) {
     unlink(draft.c_str());
     throw;
   }
   flush_folder(path);
+}
+
+}  // namespace
+
+void write_private_file(const std::string& path, std::string_view content) {
+  write_file(path, content, 0600);
+}
+
+void write_public_file(const std::string& path, std::string_view content) {
+  write_file(path, content, 0644);
 }
 
 bool try_lock(const Fd& fd) { return flock(fd.get(), LOCK_EX | LOCK_NB) == 0; }

@@ -30,8 +30,11 @@ class Fd {
 };
 
 // Creates the folder and its parents where missing (0700, below /run 0755). Throws Error: 73 when
-// that fails, 77 when it belongs to a stranger or others may write into it.
+// that fails, 77 when it belongs to a stranger, is a stranger's symlink, or others may write into
+// it.
 void make_private_folder(const std::string& folder);
+// False: there is none. Throws Error as above when it is not to be trusted.
+bool has_private_folder(const std::string& folder);
 
 enum class Create { no, yes };
 
@@ -45,6 +48,8 @@ Fd open_private_file(const std::string& path, Create create, bool append = false
 // A new file with this content, for nobody but us: flushed to the disk under another name, then
 // given its own, so that it is there whole or not at all. Throws Error 73.
 void write_private_file(const std::string& path, std::string_view content);
+// The same for everybody to read: mode 0644, whatever the umask.
+void write_public_file(const std::string& path, std::string_view content);
 
 // flock(2), exclusive, without waiting. False: another open file holds it.
 bool try_lock(const Fd& fd);

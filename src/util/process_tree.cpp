@@ -186,6 +186,10 @@ std::int64_t descendants_rss_bytes() {
   return pages * page;
 }
 
+char state_of(pid_t pid) {
+  const auto text = stat_field(pid, 3);
+  return text.empty() ? '\0' : text[0];
+}
 pid_t parent_of(pid_t pid) { return stat_number<pid_t>(pid, 4); }
 pid_t session_of(pid_t pid) { return stat_number<pid_t>(pid, 6); }
 std::uint64_t start_ticks_of(pid_t pid) { return stat_number<std::uint64_t>(pid, 22); }

@@ -33,6 +33,9 @@ std::int64_t descendants_rss_bytes();
 
 // The parent of `pid`; 0 when there is no such process.
 pid_t parent_of(pid_t pid);
+// 'R' running, 'T' stopped by a signal, 'Z' dead and not yet reaped ...; 0 when there is no such
+// process.
+char state_of(pid_t pid);
 // When `pid` was started, in clock ticks since boot; 0 when there is no such process.
 std::uint64_t start_ticks_of(pid_t pid);
 // The session of `pid`; 0 when there is no such process.

@@ -7,7 +7,6 @@
 #include <pwd.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -26,16 +25,15 @@
 #include "util/error.h"
 #include "util/reaper_child.h"
 #include "util/reaper_message.h"
+#include "util/reaper_streams.h"
 #include "util/spawn.h"
 #include "util/survivors.h"
 
 namespace schedctl {
 namespace {
 
-using Output = std::function<void(int fd, std::string_view bytes)>;
-
-constexpr std::size_t read_size = 64 * 1024;
 constexpr int kill_poll_ms = 50;
+constexpr auto look_interval = std::chrono::milliseconds(250);
 // So long after the last KILL was due, the reaper itself must have been stopped.
 constexpr auto overdue_after = std::chrono::seconds(5);
 constexpr auto idle_reaper_ends_within = std::chrono::seconds(1);
@@ -53,67 +51,6 @@ ProcessEnd failed_call(const char* what) {
   return failed_start(
       is_shortage(error) ? ProcessEnd::Kind::no_resources : ProcessEnd::Kind::not_startable,
       fmt::format("cannot start a process: {}: {}", what, std::strerror(error)));
-}
-
-// Reads one end of a pipe; closed at the end of the file.
-class OutputPipe {
- public:
-  explicit OutputPipe(int number) : number_(number) {}
-
-  // The end to write to.
-  std::optional<Descriptor> open() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return std::nullopt;
-    reader_.reset(ends[0]);
-    ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    return Descriptor(ends[1]);
-  }
-
-  // At most one buffer. Returns the number of bytes, 0 when there are none now or ever.
-  std::size_t read(char* buffer, const Output& output) {
-    const ssize_t got = ::read(reader_.get(), buffer, read_size);
-    if (got > 0) {
-      output(number_, {buffer, static_cast<std::size_t>(got)});
-      return static_cast<std::size_t>(got);
-    }
-    if (got == 0 || (errno != EAGAIN && errno != EINTR)) reader_.reset();
-    return 0;
-  }
-
-  // What lies in the pipe, and no more: somebody may go on writing.
-  void drain(char* buffer, const Output& output) {
-    const int capacity = ::fcntl(reader_.get(), F_GETPIPE_SZ);
-    std::size_t rest = static_cast<std::size_t>(std::max(capacity, 0));
-    while (reader_ && rest > 0) {
-      const auto got = read(buffer, output);
-      if (got == 0) return;
-      rest -= std::min(rest, got);
-    }
-  }
-
-  int get() const { return reader_.get(); }
-
- private:
-  int number_;
-  Descriptor reader_;
-};
-
-// A file in memory that holds `data` and can no longer change. Empty with errno set when there is
-// no room.
-std::optional<Descriptor> sealed_file(const std::string& data) {
-  Descriptor file(::memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file) return std::nullopt;
-  std::string_view rest = data;
-  while (!rest.empty()) {
-    const ssize_t written = ::write(file.get(), rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return std::nullopt;
-    rest.remove_prefix(static_cast<std::size_t>(written));
-  }
-  if (::lseek(file.get(), 0, SEEK_SET) != 0 ||
-      ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
-    return std::nullopt;
-  return file;
 }
 
 // Throws DataError that names the user.
@@ -152,9 +89,14 @@ std::string fault_of(const ProcessSpec& spec) {
 // The owner's side of one run.
 class Conversation {
  public:
-  Conversation(int socket, std::mutex& sending, const ProcessSpec& spec,
+  Conversation(pid_t reaper, int socket, std::mutex& sending, const ProcessSpec& spec,
                const std::function<bool()>& kill_now, const Output& output)
-      : socket_(socket), sending_(sending), spec_(spec), kill_now_(kill_now), output_(output) {}
+      : reaper_(reaper),
+        socket_(socket),
+        sending_(sending),
+        spec_(spec),
+        kill_now_(kill_now),
+        output_(output) {}
 
   // Empty when the start message is on its way; otherwise why not.
   std::optional<ProcessEnd> start(const std::stop_token& stop, int held);
@@ -175,18 +117,21 @@ class Conversation {
   void ask_to_kill();
   void send(MessageType type);
   void expect_end_within(Duration limit);
+  void look_after_the_reaper();
   int poll_limit_ms() const;
 
+  const pid_t reaper_;
   const int socket_;
   std::mutex& sending_;
   const ProcessSpec& spec_;
   const std::function<bool()>& kill_now_;
   const Output& output_;
   OutputPipe out_{1}, err_{2};
-  std::unique_ptr<char[]> buffer_{new char[read_size]};
+  std::unique_ptr<char[]> buffer_{new char[output_read_size]};
   std::exception_ptr failure_;  // of the output function
   Descriptor stop_event_;
   std::optional<Clock::time_point> overdue_at_;  // then whoever has not answered never will
+  Clock::time_point look_at_ = Clock::now() + look_interval;
   bool stopping_ = false, killed_ = false, gone_ = false, overdue_ = false;
 };
 
@@ -232,6 +177,7 @@ std::optional<ProcessEnd> Conversation::wait(const std::stop_token& stop) {
                        {err_.get(), POLLIN, 0},
                        {stopping_ ? -1 : stop_event_.get(), POLLIN, 0}};
     ::poll(events, 4, poll_limit_ms());
+    if (Clock::now() >= look_at_) look_after_the_reaper();
     if (events[3].revents != 0) ask_to_stop();
     if (stopping_ && !killed_ && kill_now_ && kill_now_()) ask_to_kill();
     if (events[1].revents != 0 || events[2].revents != 0) read_output(false);
@@ -247,11 +193,20 @@ std::optional<ProcessEnd> Conversation::wait(const std::stop_token& stop) {
   }
 }
 
+// A command may stop the process that watches over it, and then nobody would notice its end.
+void Conversation::look_after_the_reaper() {
+  look_at_ = Clock::now() + look_interval;
+  siginfo_t info{};
+  const auto id = static_cast<id_t>(reaper_);
+  if (::waitid(P_PID, id, &info, WSTOPPED | WNOHANG | WNOWAIT) == 0 && info.si_pid == reaper_)
+    ::kill(reaper_, SIGCONT);
+}
+
 int Conversation::poll_limit_ms() const {
   if (stopping_ && !killed_ && kill_now_) return kill_poll_ms;
-  if (!overdue_at_) return -1;
-  const auto left = std::chrono::ceil<Duration>(*overdue_at_ - Clock::now()).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
+  const auto until = overdue_at_ ? std::min(*overdue_at_, look_at_) : look_at_;
+  return static_cast<int>(
+      std::max(std::chrono::ceil<Duration>(until - Clock::now()), Duration::zero()).count());
 }
 
 // The sooner of two ends counts.
@@ -359,7 +314,7 @@ ProcessEnd Reaper::run(const ProcessSpec& spec, const std::stop_token& stop,
     return failed_start(Kind::not_startable, fault);
 
   const auto begin = survivors::now_ticks();
-  Conversation conversation(socket_, *sending_, spec, kill_now, output);
+  Conversation conversation(pid_, socket_, *sending_, spec, kill_now, output);
   try {
     if (const auto failure = conversation.start(stop, held)) {
       if (conversation.reaper_is_gone()) lose(begin);

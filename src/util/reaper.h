@@ -43,9 +43,11 @@ struct ProcessEnd {
     signalled,      // signal
     not_startable,  // no such program, no right to run it, no such user or folder: message says
                     // which
-    no_resources,   // fork, pipe or exec failed for want of memory, processes or descriptors: try
-                    // again later
-    reaper_lost,    // the reaper itself was killed; or stopped, so that it had to be killed
+    not_now,       // this command alone cannot be started now: its program is being written, or its
+                   // user has too many processes
+    no_resources,  // fork, pipe or exec failed for want of memory, processes or descriptors: try
+                   // again later
+    reaper_lost,   // the reaper itself was killed; or stopped, so that it had to be killed
   };
   Kind kind = Kind::exited;
   int exit_code = 0;

@@ -261,6 +261,8 @@ void leave_the_owner(ReaperSetup& setup) {
   ::setsid();
   ::prctl(PR_SET_NAME, "schedctl-reaper");
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  // Whoever has stopped this process must not keep it from noticing the owner's end.
+  ::prctl(PR_SET_PDEATHSIG, SIGCONT);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   ::prctl(PR_SET_DUMPABLE, 0);
 #endif

@@ -19,12 +19,14 @@
 #include <string_view>
 #include <vector>
 
+#include "util/trust.h"
+
 namespace schedctl {
 namespace {
 
 constexpr std::string_view default_path = "/usr/local/bin:/usr/bin:/bin";
 
-enum class Step { none, session, standard_streams, limits, nice, user, folder, exec };
+enum class Step { none, session, standard_streams, limits, nice, user, folder, trust, exec };
 
 // What the child leaves behind when it cannot become the command. Shared memory, so that it is read
 // whether the child was made by vfork or, as sanitizers prefer, by fork.
@@ -37,6 +39,8 @@ struct Failure {
 struct Plan {
   const StartRequest* request = nullptr;
   std::vector<std::string> candidates;  // the program's possible places
+  std::vector<std::string> folders;     // they lie in these
+  Owners owners;
   std::vector<char*> argv;
   std::vector<char*> env;
   std::optional<rlimit> cpu;
@@ -141,7 +145,12 @@ void set_limits(const Plan& plan) {
 // As execvpe(3), but a file without a known format is not given to a shell.
 [[noreturn]] void exec_first(const Plan& plan) {
   int error = ENOENT;
-  for (const auto& place : plan.candidates) {
+  for (std::size_t i = 0; i < plan.candidates.size(); ++i) {
+    const auto& place = plan.candidates[i];
+    if (distrust_of(place.c_str(), plan.folders[i].c_str(), plan.owners) != Distrust::none) {
+      errno = EPERM;
+      give_up(plan, Step::trust);
+    }
     ::execve(place.c_str(), plan.argv.data(), plan.env.data());
     if (errno == EACCES) error = EACCES;
     const bool elsewhere = errno == EACCES || errno == ENOENT || errno == ENOTDIR ||
@@ -187,6 +196,26 @@ std::string resolved(const std::string& place, const std::string& cwd) {
   return place.starts_with('/') ? place : cwd + "/" + place;
 }
 
+Owners owners_for(const StartRequest& request) {
+  const auto self = ::geteuid();
+  return {self, request.identity ? request.identity->uid : self};
+}
+
+std::vector<std::string> folders_of(const std::vector<std::string>& places) {
+  std::vector<std::string> folders;
+  for (const auto& place : places) folders.push_back(folder_holding(place));
+  return folders;
+}
+
+std::string trust_message(const StartRequest& request) {
+  const auto& spec = request.spec;
+  for (const auto& place : places_of(spec.argv[0], path_of(spec.env)))
+    if (const auto fault = fault_of_program(resolved(place, spec.cwd), owners_for(request));
+        !fault.empty())
+      return fmt::format("{}: {}", place, fault);
+  return fmt::format("{}: others may change it", spec.argv[0]);
+}
+
 std::string exec_message(const ProcessSpec& spec, int error) {
   const auto& program = spec.argv[0];
   struct stat status {};
@@ -205,11 +234,26 @@ std::string exec_message(const ProcessSpec& spec, int error) {
   return fmt::format("no such program: {} (PATH={})", program, path_of(spec.env));
 }
 
+// A new user's limit is looked at by execve(2).
+bool user_has_no_processes_left(const StartRequest& request, const Failure& failure) {
+  return request.identity && failure.error == EAGAIN &&
+         (failure.step == Step::user || failure.step == Step::exec);
+}
+
+ProcessEnd::Kind kind_of(int error) {
+  return is_shortage(error) ? ProcessEnd::Kind::no_resources : ProcessEnd::Kind::not_startable;
+}
+
 std::string message_of(const StartRequest& request, const Failure& failure) {
   const char* why = std::strerror(failure.error);
+  if (user_has_no_processes_left(request, failure))
+    return fmt::format("cannot run {}: user id {} has too many processes", request.spec.argv[0],
+                       request.identity->uid);
   switch (failure.step) {
     case Step::exec:
       return exec_message(request.spec, failure.error);
+    case Step::trust:
+      return trust_message(request);
     case Step::folder:
       return fmt::format("cannot enter the folder {}: {}", request.spec.cwd, why);
     case Step::nice:
@@ -227,15 +271,19 @@ std::string message_of(const StartRequest& request, const Failure& failure) {
   return fmt::format("cannot start a session: {}", why);
 }
 
-ProcessEnd::Kind kind_of(int error) {
-  return is_shortage(error) ? ProcessEnd::Kind::no_resources : ProcessEnd::Kind::not_startable;
+// What only this command lacks must not keep others from being started.
+ProcessEnd::Kind kind_of(const StartRequest& request, const Failure& failure) {
+  const bool being_written = failure.step == Step::exec && failure.error == ETXTBSY;
+  if (being_written || user_has_no_processes_left(request, failure))
+    return ProcessEnd::Kind::not_now;
+  return kind_of(failure.error);
 }
 
 }  // namespace
 
 bool is_shortage(int error) {
   return error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE ||
-         error == ENOBUFS || error == ENOSPC || error == ETOOMANYREFS || error == ETXTBSY;
+         error == ENOBUFS || error == ENOSPC || error == ETOOMANYREFS;
 }
 
 NotStarted not_started(int error) {
@@ -244,8 +292,11 @@ NotStarted not_started(int error) {
 
 pid_t spawn(const StartRequest& request) {
   const auto& spec = request.spec;
+  const auto places = places_of(spec.argv[0], path_of(spec.env));
   Plan plan{.request = &request,
-            .candidates = places_of(spec.argv[0], path_of(spec.env)),
+            .candidates = places,
+            .folders = folders_of(places),
+            .owners = owners_for(request),
             .argv = pointers_to(spec.argv),
             .env = pointers_to(spec.env),
             .cpu = std::nullopt,
@@ -264,7 +315,7 @@ pid_t spawn(const StartRequest& request) {
 std::optional<NotStarted> failure_of_last_spawn(const StartRequest& request) {
   const auto* failure = shared_failure();
   if (!failure || failure->step == Step::none) return std::nullopt;
-  return NotStarted{kind_of(failure->error), message_of(request, *failure)};
+  return NotStarted{kind_of(request, *failure), message_of(request, *failure)};
 }
 
 }  // namespace schedctl

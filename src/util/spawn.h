@@ -20,7 +20,7 @@ namespace schedctl {
 pid_t spawn(const StartRequest& request);
 
 struct NotStarted {
-  ProcessEnd::Kind kind;  // not_startable or no_resources
+  ProcessEnd::Kind kind;  // not_startable, not_now or no_resources
   std::string message;
 };
 NotStarted not_started(int error);  // from the errno of spawn

@@ -219,6 +219,12 @@ std::string format_size(std::int64_t bytes) {
   return shortest;
 }
 
+std::uint64_t fnv1a(std::string_view text) {
+  std::uint64_t hash = 0xCBF29CE484222325U;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3U;
+  return hash;
+}
+
 std::optional<std::string> suggestion(std::string_view word,
                                       const std::vector<std::string>& candidates) {
   const std::size_t near = std::max<std::size_t>(1, std::min<std::size_t>(word.size() / 3, 4));

@@ -25,6 +25,9 @@ std::int64_t parse_size(std::string_view text);
 // "256KiB", "50MB", "1234": the shortest text that parse_size reads back.
 std::string format_size(std::int64_t bytes);
 
+// The same number for the same text, on every host and in every version. Source: FNV-1a.
+std::uint64_t fnv1a(std::string_view text);
+
 // The candidate nearest to `word` by edit distance, if near enough to be what was meant.
 std::optional<std::string> suggestion(std::string_view word,
                                       const std::vector<std::string>& candidates);

@@ -27,11 +27,14 @@ constexpr auto tree_patience = 3s;
 // When renewals have stopped for 6 s reapers kill what they run; see R10.
 constexpr auto frozen_patience = 6s + tree_patience;
 
+bool is_stopped(pid_t pid) { return state_of(pid) == 'T'; }
+
 }  // namespace
 
 const std::vector<Torment::Act> Torment::acts = {
     {"kill a run", 20, &Torment::kill_run},
     {"kill a reaper", 10, &Torment::kill_reaper},
+    {"stop a reaper", 5, &Torment::stop_reaper},
     {"freeze a run", 4, &Torment::freeze_run},
     {"SIGTERM", 5, &Torment::ask_to_end},
     {"SIGINT", 4, &Torment::interrupt},
@@ -143,15 +146,20 @@ bool Torment::kill_run() {
   return seat;
 }
 
-bool Torment::kill_reaper() {
-  auto* seat = some_run([](Seat& s) { return !s.frozen(); });
-  if (!seat) return false;
+std::vector<pid_t> Torment::reapers_of(pid_t run) {
   std::vector<pid_t> reapers;
-  for (const pid_t child : children_of(seat->pid())) {
+  for (const pid_t child : children_of(run)) {
     std::string name;
     std::ifstream(fmt::format("/proc/{}/comm", child)) >> name;
     if (name == "schedctl-reaper") reapers.push_back(child);
   }
+  return reapers;
+}
+
+bool Torment::kill_reaper() {
+  auto* seat = some_run([](Seat& s) { return !s.frozen(); });
+  if (!seat) return false;
+  const auto reapers = reapers_of(seat->pid());
   if (reapers.empty()) return false;
   note("kill-reaper", seat->pid());
   ::kill(dice_.pick(reapers), SIGKILL);
@@ -159,10 +167,24 @@ bool Torment::kill_reaper() {
   return true;
 }
 
+// Whatever happens next to its run, but for being frozen: nobody would be left to act.
+bool Torment::stop_reaper() {
+  auto* seat = some_run([](Seat& s) { return !s.frozen(); });
+  if (!seat) return false;
+  const auto reapers = reapers_of(seat->pid());
+  if (reapers.empty()) return false;
+  note("stop-reaper", seat->pid());
+  ::kill(dice_.pick(reapers), SIGSTOP);
+  return true;
+}
+
 // Most for longer than their lease, some so shortly that nobody may notice.
 bool Torment::freeze_run() {
   const auto frozen = std::ranges::count_if(seats_, [](const Seat& s) { return s.frozen(); });
-  auto* seat = some_run([&](Seat& s) { return !s.frozen() && !handlers_of(s.pid()).empty(); });
+  auto* seat = some_run([&](Seat& s) {
+    return !s.frozen() && !handlers_of(s.pid()).empty() &&
+           std::ranges::none_of(reapers_of(s.pid()), is_stopped);
+  });
   if (!seat || static_cast<std::size_t>(frozen) >= most_frozen) return false;
   const int milliseconds =
       dice_.chance(0.7) ? dice_.between(15'500, 19'000) : dice_.between(100, 5000);

@@ -64,6 +64,7 @@ class Torment {
 
   bool kill_run();
   bool kill_reaper();
+  bool stop_reaper();
   bool freeze_run();
   bool ask_to_end();
   bool interrupt();
@@ -83,6 +84,7 @@ class Torment {
   void thaw(Seat& seat);
   Seat* some_run(const std::function<bool(Seat&)>& fit);
   std::vector<Ledger::Entry> handlers_of(pid_t run) const;
+  static std::vector<pid_t> reapers_of(pid_t run);
   void send(std::vector<std::string> arguments);
 
   // Looks after everything once, then waits until something ends, at most until `next`.

@@ -34,8 +34,8 @@ TEST_SUITE("config::dependencies") {
           "schedctl.toml:8: job.b.depends_on: \"bakcup\" is no definition here: did you mean "
           "\"backup\"?");
     CHECK(folder.error(definitions({{"a", ""}, {"b", "\"no thing\""}})) ==
-          "schedctl.toml:8: job.b.depends_on: \"no thing\" is no definition here: write "
-          "[job.\"no thing\"], or remove it");
+          "schedctl.toml:8: job.b.depends_on: \"no thing\" is no definition here: "
+          "correct it, or remove it");
   }
 
   TEST_CASE("who waits for itself is refused, and a cycle is named as a whole") {

@@ -99,6 +99,9 @@ const Bad bad_handlers[] = {
      "\"sql\""},
     {sql + "role = \"a\\nb\"\n",
      "schedctl.toml:4: handler.a.role: \"a\\nb\" holds control characters"},
+    {"[database]\npooled = true\n" + sql + "role = \"app\"\nautonomous = true\n",
+     "schedctl.toml:6: handler.a.role: needs a transaction with database.pooled: take autonomous "
+     "or role away"},
 };
 
 }  // namespace

@@ -27,6 +27,12 @@ TEST_SUITE("config::redact") {
         {"passfile=/a options='-c password=x'", "passfile=/a options='-c password=x'"},
         {"password=postgresql://x", "password=***"},
         {"app", "app"},
+        {"host=h pasword=pw", "host=h pasword=***"},
+        {"postgresql:///app?pasword=pw&schema=x", "postgresql:///app?pasword=***&schema=x"},
+        {"postgres//u:pw@h/app", "postgres//u:***@h/app"},
+        {"postgres:/u:p w@h/app", "postgres:***@h/app"},
+        {"u:p@w@h/app", "u:***@h/app"},
+        {"host=h u:pw@i port=1", "host=h u:***@i port=1"},
     };
     for (const auto& [url, expected] : cases) CHECK(redact_url(url) == expected);
   }

@@ -29,6 +29,8 @@ const Bad bad_files[] = {
          }() +
          "]\n",
      "schedctl.toml:2: more than 500 dots in one line"},
+    {"[\xC3\xA9.a]\n", "schedctl.toml:1: no valid TOML"},
+    {"[.a]\n", "schedctl.toml:1: no valid TOML"},
     // Unknown names.
     {"\n[proces]\n", "schedctl.toml:2: proces: unknown section: did you mean \"process\"?"},
     {"[quux]\n", "schedctl.toml:1: quux: unknown section: use one of database, process, retry"},

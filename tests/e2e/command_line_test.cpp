@@ -13,11 +13,12 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-const std::vector<Words> commands = {{"process"},     {"cleanup-stuck"}, {"status"},
-                                     {"test"},        {"migrate"},       {"enqueue", "noop"},
-                                     {"job", "show"}, {"job", "retry"},  {"job", "cancel"},
-                                     {"history"},     {"logs"},          {"pause"},
-                                     {"resume"},      {"validate"},      {"config", "show"}};
+const std::vector<Words> commands = {
+    {"process"},       {"cleanup-stuck"},   {"status"},         {"test"},
+    {"migrate"},       {"enqueue", "noop"}, {"job", "show"},    {"job", "retry"},
+    {"job", "cancel"}, {"history"},         {"logs"},           {"pause"},
+    {"resume"},        {"validate"},        {"config", "show"}, {"next", "x"},
+    {"setup-cron"}};
 
 // Command lines that miss something or hold what cannot be.
 const std::vector<Words> wrong_values = {
@@ -65,6 +66,13 @@ const std::vector<Words> wrong_values = {
     {"enqueue", "noop", "--in", "1s", "--in", "2s"},
     {"enqueue", "noop", "--group", "a", "--group", "b"},
     {"enqueue", "noop", "noop"},
+    {"next"},
+    {"next", "x", "y"},
+    {"next", "x", "--count", "0"},
+    {"next", "x", "--count", "1e3"},
+    {"next", "x", "--cron", "@daily"},
+    {"next", "--cron", "@daily", "--from", "yesterday"},
+    {"next", "--cron", "@daily", "--to", "2020-01-01"},
     {"status", "--log-level"},
     {"status", "--log-level", "shout"},
     {"status", "--config"},
@@ -122,6 +130,7 @@ std::vector<Words> printing(const Words& dead) {
           {"job", "show", dead[0]},
           {"config", "show", "--origin"},
           {"validate"},
+          {"next", "--cron", "@hourly", "--count", "3000"},
           {"test"},
           {"migrate", "--print"},
           {"migrate", "--status"},

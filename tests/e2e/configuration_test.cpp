@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "support/host.h"
@@ -14,34 +15,35 @@ using namespace schedctl::test;
 namespace {
 
 struct Fault {
-  std::string text;   // what stands behind the [database] section, whose three lines come first
-  std::string where;  // ":line: key" of the message
+  std::string text;  // what stands behind the [database] section
+  int line;          // of this text, from 1
+  std::string says;  // behind the line, from the key on
 };
 
 const Fault faults[] = {
-    {"[process]\nmax_runtme = \"1s\"\n", ":5: process.max_runtme: unknown key"},
-    {"[proces]\n", ":4: proces: unknown section"},
-    {"[process]\nhost = \"a\"\nhost = \"b\"\n", ":6: no valid TOML"},
-    {"[process]\n[log]\n[process]\n", ":6: no valid TOML"},
-    {"[handler.a]\ntype = \"noop\"\n[handler.a]\ntype = \"noop\"\n", ":6: no valid TOML"},
-    {"[handler.a]\ntype = \"noop\"\nargv = [\"x\"]\n", ":6: handler.a.argv: "},
-    {"[handler.a]\n", ":4: handler.a"},
-    {"[handler.a]\ntype = \"robot\"\n", ":5: handler.a.type: \"robot\""},
-    {"[handler.a]\ntype = \"command\"\n", ":4: handler.a"},
-    {"[handler.a]\ntype = \"command\"\nargv = \"ls -l\"\n", ":6: handler.a.argv: "},
-    {"[handler.a]\ntype = \"command\"\nargv = []\n", ":6: handler.a.argv: "},
-    {"[handler.a]\ntype = \"command\"\nargv = [\"x\"]\ntimeout = 5\n", ":7: handler.a.timeout: "},
-    {"[handler.a]\ntype = \"command\"\nargv = [\"x\"]\nuser = 5\n", ":7: handler.a.user: "},
-    {"[handler.a]\ntype = \"sql\"\n", ":4: handler.a"},
-    {"[handler.\"\"]\ntype = \"noop\"\n", ":4: "},
-    {"[handler.\"a\\nb\"]\ntype = \"noop\"\n", ":4: "},
-    {"[process]\nmax_concurrent_jobs = \"3\"\n", ":5: process.max_concurrent_jobs: "},
-    {"[process]\nmax_runtime = 1979-05-27T07:32:00Z\n", ":5: process.max_runtime: "},
-    {"[log]\nlevel = \"loud\"\n", ":5: log.level: \"loud\""},
-    {std::string("# \0\n", 4), ":4: holds a NUL byte"},
-    {"# \xff\n", ":4: is not valid UTF-8"},
-    {"[log\n", ":4: no valid TOML"},
-    {"x = " + std::string(100'000, '[') + "\n", ":4: no valid TOML"},
+    {"[process]\nmax_runtme = \"1s\"\n", 2, "process.max_runtme: unknown key"},
+    {"[proces]\n", 1, "proces: unknown section"},
+    {"[process]\nhost = \"a\"\nhost = \"b\"\n", 3, "no valid TOML"},
+    {"[process]\n[log]\n[process]\n", 3, "no valid TOML"},
+    {"[handler.a]\ntype = \"noop\"\n[handler.a]\ntype = \"noop\"\n", 3, "no valid TOML"},
+    {"[handler.a]\ntype = \"noop\"\nargv = [\"x\"]\n", 3, "handler.a.argv: "},
+    {"[handler.a]\n", 1, "handler.a"},
+    {"[handler.a]\ntype = \"robot\"\n", 2, "handler.a.type: \"robot\""},
+    {"[handler.a]\ntype = \"command\"\n", 1, "handler.a"},
+    {"[handler.a]\ntype = \"command\"\nargv = \"ls -l\"\n", 3, "handler.a.argv: "},
+    {"[handler.a]\ntype = \"command\"\nargv = []\n", 3, "handler.a.argv: "},
+    {"[handler.a]\ntype = \"command\"\nargv = [\"x\"]\ntimeout = 5\n", 4, "handler.a.timeout: "},
+    {"[handler.a]\ntype = \"command\"\nargv = [\"x\"]\nuser = 5\n", 4, "handler.a.user: "},
+    {"[handler.a]\ntype = \"sql\"\n", 1, "handler.a"},
+    {"[handler.\"\"]\ntype = \"noop\"\n", 1, ""},
+    {"[handler.\"a\\nb\"]\ntype = \"noop\"\n", 1, ""},
+    {"[process]\nmax_concurrent_jobs = \"3\"\n", 2, "process.max_concurrent_jobs: "},
+    {"[process]\nmax_runtime = 1979-05-27T07:32:00Z\n", 2, "process.max_runtime: "},
+    {"[log]\nlevel = \"loud\"\n", 2, "log.level: \"loud\""},
+    {std::string("# \0\n", 4), 1, "holds a NUL byte"},
+    {"# \xff\n", 1, "is not valid UTF-8"},
+    {"[log\n", 1, "no valid TOML"},
+    {"x = " + std::string(100'000, '[') + "\n", 1, "no valid TOML"},
 };
 
 // Refused by all who read it, with the file's name and this place, and without a trace.
@@ -64,10 +66,12 @@ TEST_SUITE("e2e::configuration [db]") {
   TEST_CASE("each mistake is told with file, line and key, and nothing of the file is used") {
     Host host;
     const auto good = host.read("schedctl.toml");
+    const auto lines = std::count(good.begin(), good.end(), '\n');
     for (const auto& fault : faults) {
       CAPTURE(fault.text.substr(0, 100));
       host.replace_config(good + fault.text);
-      check_bad_config(host, fault.where, host.folder / "schedctl.toml");
+      const auto where = fmt::format(":{}: {}", lines + fault.line, fault.says);
+      check_bad_config(host, where, host.folder / "schedctl.toml");
     }
   }
 

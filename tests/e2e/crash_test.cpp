@@ -7,6 +7,8 @@
 
 #include "db/transaction.h"
 #include "support/host.h"
+#include "support/pooler.h"
+#include "util/text.h"
 
 using namespace schedctl;
 using namespace schedctl::test;
@@ -99,6 +101,13 @@ TEST_SUITE("e2e::crash [db]") {
       auto first = host.start_process();
       host.await("job_queue where status = 'running'", 1);
       kill_dead(first);
+      // Else its last statement would have its lock, and complete them.
+      wait_until(
+          [&] {
+            return host.count(
+                       "pg_locks where relation = 'job_executions'::regclass and not granted") == 0;
+          },
+          "the server to notice");
     }
     for (int runs = 0; runs < 10 && host.count("job_queue") > 0; ++runs)
       CHECK(host.process().exit_code == 0);
@@ -128,14 +137,36 @@ TEST_SUITE("e2e::crash [db]") {
   TEST_CASE("the file of a run that was killed before it was registered is cleared away") {
     Host host;
     host.tick();
-    const auto left = host.folder.write("state/worker-4711-0123abcd.lock", "");
+    const auto installation =
+        host.database.value("select value from settings where key = 'installation_id'");
+    const auto left = host.folder.write(
+        fmt::format("state/worker-{:016x}-4711-0123abcd.lock", fnv1a(installation)), "");
 
     host.tick();
 
     CHECK_FALSE(std::filesystem::exists(left));
   }
 
+  TEST_CASE("two installations that share a folder leave each other the evidence of a death") {
+    Host one, other;
+    other.env.push_back("SCHEDCTL_STATE_DIR=" + (one.folder / "state"));
+    one.handler("witness", witness_of_many);
+    const auto job = one.enqueue("witness");
+    auto run = one.start_process();
+    const auto handler = pid_in(one, fmt::format("pid.{}", job));
+    kill_dead(run);
+    wait_until([&] { return !alive(handler); }, "the handler to end");
+
+    other.enqueue("noop");
+    other.tick();
+    CHECK(one.process().exit_code == 0);
+
+    CHECK(one.attempts(job) == "lost/worker_died completed");
+    CHECK(one.count("job_executions where error_message like '%its process is gone'") == 1);
+  }
+
   TEST_CASE("a frozen run whose session is cut loses its handler before another run has its job") {
+    if (needs_session("it is cut")) return;
     Host host;
     host.handler("witness",
                  "[ \"$SCHEDCTL_ATTEMPT\" = 1 ] && { echo $$ >first; exec sleep 30; }\n"

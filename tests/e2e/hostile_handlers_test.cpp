@@ -140,6 +140,37 @@ TEST_SUITE("e2e::hostile_handlers [db]") {
     CHECK(end_of(host, missing) == "failed|exit|127||pending");
   }
 
+  TEST_CASE(
+      "what cannot be started for the moment is tried again later, and keeps no other waiting") {
+    Host host("[retry]\nbase_delay = \"1h\"\n");
+    const auto program = host.folder.write("program", "#!/bin/sh\n");
+    REQUIRE(chmod(program.c_str(), 0700) == 0);
+    add_program(host, "written", program);
+    host.configure("[handler.crowded]\ntype = \"command\"\nargv = [\"true\"]\nuser = \"nobody\"\n");
+    host.handler("good", "exit 0");
+    const bool root = geteuid() == 0;  // only root can run a command as somebody else
+    ProcessOptions as_nobody;
+    if (root) as_nobody.user = 65534;
+    const auto one_is_too_many = test::start({"sleep", "60"}, as_nobody);
+    const auto written = host.enqueue("written"), crowded = host.enqueue("crowded"),
+               good = host.enqueue("good"), noop = host.enqueue("noop");
+
+    const auto end = host.shell("exec 9>>\"$P\"; [ $UID != 0 ] || ulimit -u 0; exec \"$S\" process",
+                                {"P=" + program});
+
+    CAPTURE(end.err);
+    CHECK(end.exit_code == 0);
+    for (const auto job : {good, noop}) CHECK(host.status(job) == "completed");
+    CHECK(end_of(host, written) == "failed|not_startable|||pending");
+    CHECK(end_of(host, crowded) ==
+          (root ? "failed|not_startable|||pending" : "failed|not_startable|||failed"));
+    const auto told = [&](job::JobId job) {
+      return host.database.value("select error_message from jobs where id = $1", {job});
+    };
+    CHECK(told(written) == "cannot run " + program + ": Text file busy");
+    if (root) CHECK(told(crowded).ends_with("has too many processes"));
+  }
+
   TEST_CASE("output without end is ended by the timeout, and costs little memory") {
     Host host(once);
     host.handler("lines", "exec yes", "timeout = \"1s\"");
@@ -206,13 +237,25 @@ TEST_SUITE("e2e::hostile_handlers [db]") {
     for (int i = 0; i < 5; ++i) host.enqueue("good");
 
     const auto began = Clock::now();
-    CHECK(run_until_done(host, 20s) <= 2);
+    CHECK(run_until_done(host, 20s) == 1);
 
-    CHECK((Clock::now() - began) / 1ms < 10'000);
-    CHECK(host.status(stopper) == "timeout");
+    CHECK((Clock::now() - began) / 1ms < 5'000);
+    CHECK(end_of(host, stopper) == "timeout|timeout||15|timeout");
     CHECK(host.count("job_executions where status = 'completed'") == 5);
     std::istringstream pids(host.read("pids"));
     for (pid_t pid = 0; pids >> pid;) CHECK_FALSE(alive(pid));
+  }
+
+  TEST_CASE("a handler that stops what watches over it and ends is done, also without a timeout") {
+    Host host("[process]\nmax_concurrent_jobs = 1\n");
+    host.handler("stopper", "kill -STOP $PPID; exit 0");
+    host.handler("good", "exit 0");
+    const auto stopper = host.enqueue("stopper"), good = host.enqueue("good");
+
+    CHECK(host.start_process().wait(20s).exit_code == 0);
+
+    CHECK(end_of(host, stopper) == "completed||0||completed");
+    CHECK(end_of(host, good) == "completed||0||completed");
   }
 
   TEST_CASE("a handler that traces what watches over it cannot keep it from its work") {

@@ -8,6 +8,7 @@
 #include "db/migrate.h"
 #include "db/transaction.h"
 #include "support/host.h"
+#include "support/pooler.h"
 #include "support/server.h"
 
 using namespace schedctl;
@@ -21,9 +22,9 @@ void check_untouched(Host& host) {
   CHECK(host.count("job_executions") == 0);
 }
 
-void use_database(Host& host, const std::string& url) {
-  host.replace_config(
-      fmt::format("[database]\nurl = \"{}\"\nschema = \"{}\"\n", url, host.database.schema()));
+void use_database(Host& host, const std::string& url, bool by_pooler = false) {
+  host.replace_config(fmt::format("[database]\nurl = \"{}\"\nschema = \"{}\"\npooled = {}\n", url,
+                                  host.database.schema(), by_pooler));
 }
 
 std::string row_counts(Host& host) {
@@ -48,7 +49,8 @@ TEST_SUITE("e2e::input [db]") {
   TEST_CASE("a database that does not exist is a matter of configuration") {
     Host host;
     const auto url = host.database.url();
-    use_database(host, url + (url.find('?') == std::string::npos ? "?" : "&") + "dbname=nowhere");
+    use_database(host, url + (url.find('?') == std::string::npos ? "?" : "&") + "dbname=nowhere",
+                 pooled());
     check_refused(host.process(), 78, "nowhere");
   }
 

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "support/host.h"
+#include "support/pooler.h"
 
 using namespace schedctl;
 using namespace schedctl::test;
@@ -21,6 +22,10 @@ namespace {
 const std::set<std::string> telling_calls = {"connect", "flock", "futex",  "memfd_create",
                                              "pipe2",   "poll",  "sendto", "sendmsg",
                                              "unlink",  "write"};
+
+// Who does not hear of jobs looks for them often.
+const std::string settings = std::string("[recovery]\nmax_interruptions = 1000\n") +
+                             (pooled() ? "[process]\npoll_interval = \"100ms\"\n" : "");
 
 // Its lock is the kernel's, so it tells whether an earlier attempt still lives.
 constexpr const char* witness =
@@ -82,7 +87,7 @@ struct Traced {
  private:
   static Process start_waiting(Host& host) {
     auto process = host.start_process({"--linger", "55s", "--concurrency", "1"});
-    host.await("workers where lingers", 1);
+    host.await_lingering();
     return process;
   }
   static Process trace(const Process& run, const std::string& thread,
@@ -172,7 +177,7 @@ std::vector<Round> sweep(Host& host, const std::string& type, const std::string&
 TEST_SUITE("e2e::kill_points [db]") {
   TEST_CASE("kill -9 at any call that a run makes for a command loses nothing and counts once") {
     if (!may_trace()) return;
-    Host host("[recovery]\nmax_interruptions = 1000\n");
+    Host host(settings);
     host.handler("witness", witness);
     int lost_before_start = 0, lost_after_end = 0;
 
@@ -196,7 +201,7 @@ TEST_SUITE("e2e::kill_points [db]") {
 
   TEST_CASE("kill -9 at any call that a run makes for a statement has its effect exactly once") {
     if (!may_trace()) return;
-    Host host("[recovery]\nmax_interruptions = 1000\n");
+    Host host(settings);
     host.database.query("create table effects (job bigint)");
     host.configure(
         fmt::format("[handler.effect]\ntype = \"sql\"\nstatement = \"insert into "

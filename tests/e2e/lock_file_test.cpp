@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <tuple>
 
 #include "support/host.h"
 #include "util/descriptor.h"
@@ -137,6 +138,63 @@ TEST_SUITE("e2e::lock_file [db]") {
     CHECK(std::filesystem::is_empty(at("open")));
     REQUIRE(chmod(at("open").c_str(), 01777) == 0);  // sticky: as /tmp
     CHECK(run_with_lock(host, at("open/lock")).end.exit_code == 0);
+  }
+
+  TEST_CASE("what others may have put in the place of a spool is refused and left as it is") {
+    if (geteuid() != 0) return;  // only root can give files away
+    Host host;
+    host.enqueue("noop");
+    const auto at = [&](const std::string& name) { return host.folder / name; };
+    std::filesystem::create_directory(at("victim"));
+    const auto victim = host.folder.write("victim/precious.json", "{}");
+    std::filesystem::create_symlink(at("victim"), at("linked.spool"));
+    REQUIRE(lchown(at("linked.spool").c_str(), 4711, 4711) == 0);
+    for (const char* name : {"foreign.spool", "open.spool"})
+      std::filesystem::create_directory(at(name));
+    REQUIRE(chown(at("foreign.spool").c_str(), 4711, 4711) == 0);
+    REQUIRE(chmod(at("open.spool").c_str(), 0777) == 0);
+    host.folder.write("file.spool", "");
+    run({"cat", victim});  // so that its time of access does not change later
+    const auto before = look_of(victim) + look_of(at("victim"));
+
+    for (const auto& [name, code, says] :
+         {std::tuple("linked", 77, "symbolic link of user id 4711"),
+          std::tuple("foreign", 77, "belongs to user id 4711"),
+          std::tuple("open", 77, "writable by everybody"),
+          std::tuple("file", 73, "not a folder")}) {
+      const auto [end, took] = run_with_lock(host, at(name));
+      check_refused(end, code, says);
+      CHECK(took < 1s);
+    }
+    CHECK(host.count("job_executions") == 0);
+    CHECK(look_of(victim) + look_of(at("victim")) == before);
+  }
+
+  TEST_CASE("what lies in a spool and is no file of ours holds nobody up and is left as it is") {
+    Host host;
+    const auto job = host.enqueue("noop");
+    const auto spool = host.folder / "lock.spool";
+    std::filesystem::create_directory(spool);
+    const auto victim = host.folder.write("victim", "{\"version\":1}");
+    std::filesystem::create_symlink(victim, spool + "/link.json");
+    std::filesystem::create_hard_link(victim, spool + "/hard.json");
+    std::filesystem::create_directory(spool + "/folder.json");
+    REQUIRE(mkfifo((spool + "/fifo.json").c_str(), 0600) == 0);
+    REQUIRE(chmod(host.folder.write("lock.spool/loose.json", "{}").c_str(), 0666) == 0);
+    run({"cat", victim});
+    const auto before = run({"sha256sum", victim}).out;
+
+    const auto [end, took] = run_with_lock(host, host.folder / "lock");
+
+    CAPTURE(end.err);
+    CHECK(end.exit_code == 0);
+    CHECK(took < 1s);
+    CHECK(host.status(job) == "completed");
+    CHECK(run({"sha256sum", victim}).out == before);
+    CHECK(std::filesystem::hard_link_count(victim) == 2);
+    for (const std::string name : {"link", "hard", "folder", "fifo", "loose"})
+      CHECK(std::filesystem::exists(
+          std::filesystem::symlink_status(spool + "/" + name + ".json.bad")));
   }
 
   TEST_CASE("a stranger's lock file or folder is refused, also for root") {

@@ -1,8 +1,10 @@
 // Names that are meant to confuse a program, a terminal or a shell.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "support/host.h"
 
@@ -72,6 +74,15 @@ void check_stored_or_refused(Host& host, const Name& name,
   }
 }
 
+// All but folders.
+std::vector<std::string> files_below(const std::string& folder) {
+  std::vector<std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (!entry.is_directory()) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
 }  // namespace
 
 TEST_SUITE("e2e::names [db]") {
@@ -83,6 +94,40 @@ TEST_SUITE("e2e::names [db]") {
       check_stored_or_refused(host, name, {"enqueue", "noop", "--unique=" + name.text},
                               "unique_key");
     }
+  }
+
+  TEST_CASE("no name leads to a file outside the folders of the configuration") {
+    Host host;
+    std::filesystem::create_directory(host.folder / "inner");
+    host.env.push_back("SCHEDCTL_STATE_DIR=" + (host.folder / "inner/state"));
+    host.env.push_back("SCHEDCTL_HOST=../../escaped");
+    const std::vector<std::string> odd = {
+        "../escaped", "../../../../../../../../tmp/escaped-" + std::to_string(getpid()),
+        host.folder / "escaped", std::string(190, '.') + "/x", "a/../../escaped"};
+    std::string handlers;
+    for (const auto& name : odd)
+      handlers +=
+          fmt::format("[handler.\"{}\"]\ntype = \"command\"\nargv = [\"echo\", \"x\"]\n", name);
+    host.configure(handlers);
+    const auto before = files_below(host.folder.path());
+    std::vector<job::JobId> jobs;
+    for (const auto& name : odd) {
+      const auto enqueued = host.run({"enqueue", name, "--group", name, "--unique", name});
+      CHECK(enqueued.exit_code == 0);
+      jobs.push_back(std::stol("0" + enqueued.out));
+    }
+
+    host.tick();
+
+    for (const auto job : jobs) CHECK(host.status(job) == "completed");
+    auto after = files_below(host.folder.path());
+    std::erase_if(after, [&](const std::string& path) {
+      return path.starts_with(host.folder / "inner/state/process-");
+    });
+    CHECK(after == before);
+    CHECK_FALSE(std::filesystem::exists("/tmp/escaped-" + std::to_string(getpid())));
+    check_refused(host.start({"process"}, {"SCHEDCTL_HOST=" + std::string(5000, 'h')}).wait(), 78,
+                  "SCHEDCTL_HOST");
   }
 
   TEST_CASE("a blank name of a job type is refused, whatever the blanks are") {

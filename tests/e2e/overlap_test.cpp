@@ -12,6 +12,7 @@
 
 #include "support/host.h"
 #include "util/descriptor.h"
+#include "util/process_tree.h"
 
 using namespace schedctl;
 using namespace schedctl::test;
@@ -99,6 +100,30 @@ TEST_SUITE("e2e::overlap [db]") {
     let_go(host, second.job);
     CHECK(second.run.wait().exit_code == 0);
     CHECK(most_at_once(host) == 2);
+  }
+
+  TEST_CASE("a stopped run that keeps its host from working is told") {
+    Host host;
+    add_handlers(host);
+    const auto job = host.enqueue("long");
+    auto stopped = host.start_process();
+    host.await_line(fmt::format("pid.{}", job));
+    stopped.kill(SIGSTOP);
+    wait_until([&] { return state_of(stopped.pid()) == 'T'; }, "the run to stop");
+
+    const auto next = host.process();
+
+    CHECK(next.exit_code == 0);
+    CHECK(next.out == "");
+    CHECK(std::count(next.err.begin(), next.err.end(), '\n') == 1);
+    CHECK(next.err.find("is stopped") != std::string::npos);
+    CHECK(next.err.find(fmt::format("pid {} since", stopped.pid())) != std::string::npos);
+    stopped.kill(SIGCONT);
+    wait_until([&] { return state_of(stopped.pid()) != 'T'; }, "the run to go on");
+    host.tick();
+    let_go(host, job);
+    CHECK(stopped.wait().exit_code == 0);
+    CHECK(host.attempts(job) == "completed");
   }
 
   TEST_CASE("a run takes a place over the moment that an earlier run's job ends") {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "support/claims.h"
 #include "support/host.h"
 
 using namespace schedctl;
@@ -226,5 +227,30 @@ TEST_SUITE("e2e::process [db]") {
     CHECK(host.status(job) == "pending");
     CHECK(host.attempts(job) == "lost/worker_died");
     CHECK(host.count("workers") == 0);
+  }
+
+  TEST_CASE("cleanup-stuck finds the one dead run behind fifteen thousand jobs of a live one") {
+    Host host;
+    host.handler("hang", "echo $$ >hang.pid; exec sleep 30");
+    host.database.query(
+        "insert into job_queue (job_type, scheduled_for) "
+        "select 'x', $1 from generate_series(1, 15000)",
+        {past});
+    auto connection = host.database.connect(db::Session::claiming);
+    auto request = claim_request("x", 15000);
+    request.worker = 1'000'000;  // no number that a run is given
+    REQUIRE(claim(connection, request).size() == 15000);
+    const auto job = host.enqueue("hang");
+    auto run = host.start_process();
+    const auto pid = std::stoi(host.await_line("hang.pid"));
+    run.kill(SIGKILL);
+    run.wait();
+    wait_until([&] { return !alive(pid); }, "the handler to end");
+
+    const auto cleaned = host.run({"cleanup-stuck"});
+
+    CHECK(cleaned.out.starts_with("1 dead workers; 1 jobs will run again, 0 are dead\n"));
+    CHECK(host.status(job) == "pending");
+    CHECK(host.count("job_queue where status = 'running'") == 15000);
   }
 }

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <filesystem>
 
 #include "support/host.h"
 
@@ -176,6 +177,56 @@ TEST_SUITE("e2e::process [db]") {
     CHECK(host.process().exit_code == 0);
     CHECK(host.attempts(job) == "completed");
     CHECK(host.lines(fmt::format("ran.{}", job)) == 1);
+  }
+
+  TEST_CASE("log lines that the database does not take are kept too, and stored by the next run") {
+    Host host("[process]\nshutdown_grace = \"200ms\"\nshutdown_force = \"200ms\"\n");
+    host.handler("talks", "echo begun; echo ended >&2");
+    const auto job = host.enqueue("talks");
+    auto session = host.database.connect();
+    db::Transaction blocker(session);
+    blocker.exec_text("lock table job_logs in share mode");
+    auto run = host.start_process();
+    host.await(
+        "pg_locks where locktype = 'relation' and not granted and relation = "
+        "'job_logs'::regclass",
+        1);
+
+    run.kill(SIGTERM);
+    CHECK(run.wait().exit_code == 143);
+    blocker.commit();
+    CHECK(host.count("job_logs") == 0);
+    CHECK(host.process().exit_code == 0);
+
+    CHECK(host.attempts(job) == "completed");
+    CHECK(host.database.value("select string_agg(concat_ws(' ', level, message), ', ' order by id) "
+                              "from job_logs where job_execution_id = (select id from "
+                              "job_executions where job_queue_id = $1)",
+                              {job}) == "info begun, warn ended");
+  }
+
+  TEST_CASE("a run that could not give its jobs back leaves the next one the proof of its end") {
+    Host host("[process]\nshutdown_grace = \"200ms\"\nshutdown_force = \"200ms\"\n");
+    host.handler("deaf", deaf);
+    const auto job = host.enqueue("deaf");
+    auto run = host.start_process();
+    await_handler(host, job);
+    auto session = host.database.connect();
+    db::Transaction blocker(session);
+    blocker.exec_text("lock table job_queue in share mode");
+    const auto spool = host.folder / "state";
+
+    run.kill(SIGTERM);
+    CHECK(run.wait().exit_code == 143);
+    blocker.commit();
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(spool))
+      if (entry.path().extension() == ".json") std::filesystem::remove(entry.path());
+    CHECK(host.process().exit_code == 0);
+
+    CHECK(host.attempts(job) == "lost/worker_died completed");
+    CHECK(host.count("job_executions where error_message like '%its process is gone'") == 1);
+    for (const auto& entry : std::filesystem::directory_iterator(spool))
+      CHECK_FALSE(entry.path().filename().string().starts_with("worker-"));
   }
 
   TEST_CASE("a signal ends a run within its grace, and each handler by what it does meanwhile") {

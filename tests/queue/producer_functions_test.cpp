@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <atomic>
 #include <functional>
 #include <future>
 #include <string>
@@ -42,6 +43,7 @@ class Waiting {
   Waiting(test::Database& database, const std::string& sql)
       : connection_(database.connect()), result_(std::async(std::launch::async, [this, sql] {
           db::Transaction tx(connection_);
+          process_ = tx.exec_text("select pg_backend_pid()")[0][0].as<int>();
           const auto answer = tx.exec_text(sql);
           tx.commit();
           return std::string(answer[0][0].c_str());
@@ -49,7 +51,7 @@ class Waiting {
     test::wait_until(
         [&] {
           return database.value("select wait_event_type from pg_stat_activity where pid = $1",
-                                {connection_.backend_pid()}) == "Lock";
+                                {process_.load()}) == "Lock";
         },
         "the statement to wait: " + sql);
   }
@@ -57,6 +59,7 @@ class Waiting {
 
  private:
   db::Connection connection_;
+  std::atomic<int> process_{0};  // of the server
   std::future<std::string> result_;
 };
 

@@ -11,6 +11,7 @@
 #include "queue/worker.h"
 #include "support/claims.h"
 #include "support/database.h"
+#include "support/pooler.h"
 #include "support/process.h"
 #include "support/server.h"
 
@@ -21,7 +22,14 @@ using test::past;
 namespace {
 
 queue::Registration registration(const db::Connection& connection, Duration lease = 1h) {
-  return {"box", 4711, lease, "boot", "/run/worker.lock", "1.0", connection.local_address()};
+  return {"box",
+          4711,
+          lease,
+          "boot",
+          "/run/worker.lock",
+          "1.0",
+          connection.local_address(),
+          connection.database().pooled};
 }
 
 job::WorkerId register_on(db::Connection& connection, Duration lease = 1h) {
@@ -80,9 +88,9 @@ TEST_SUITE("queue::worker [db]") {
     CHECK(sign.pid == 4711);
     CHECK(sign.boot_id == "boot");
     CHECK(sign.lock_file == "/run/worker.lock");
-    CHECK(sign.direct);
+    CHECK(sign.direct == !test::pooled());
     CHECK(sign.same_server);
-    CHECK(sign.has_lock);
+    CHECK(sign.has_lock == !test::pooled());
     CHECK_FALSE(sign.lease_over);
   }
 
@@ -96,6 +104,7 @@ TEST_SUITE("queue::worker [db]") {
   }
 
   TEST_CASE("workers of two installations on one server do not share a lock") {
+    if (test::needs_session("the lock is one of a session")) return;
     test::Database one, other;
     auto connection = one.connect(db::Session::heartbeat);
     auto elsewhere = other.connect(db::Session::heartbeat);
@@ -118,7 +127,26 @@ TEST_SUITE("queue::worker [db]") {
     const auto worker = queue::register_worker(tx, proxied);
     tx.commit();
 
-    CHECK(sign_of(database, worker).direct == !connection.local_address());
+    CHECK(sign_of(database, worker).direct == (!test::pooled() && !connection.local_address()));
+  }
+
+  TEST_CASE("a worker behind a pooler has neither a lock nor a session of its own to lose") {
+    test::Database database;
+    auto connection = database.connect_directly(db::Session::heartbeat);
+    auto pooled = registration(connection, -1s);
+    pooled.pooled = true;
+    db::Transaction tx(connection, db::autocommit);
+
+    const auto worker = queue::register_worker(tx, pooled);
+    CHECK_FALSE(sign_of(database, worker).direct);
+    CHECK_FALSE(sign_of(database, worker).has_lock);
+    CHECK(sign_of(database, worker).lease_over);
+
+    pooled.lease = 1h;
+    CHECK(queue::relock_worker(tx, worker, pooled) == queue::Relock::done);
+    CHECK_FALSE(sign_of(database, worker).direct);
+    CHECK_FALSE(sign_of(database, worker).has_lock);
+    CHECK_FALSE(sign_of(database, worker).lease_over);
   }
 
   TEST_CASE("renewing gives a worker its lease back and tells what is to be cancelled") {
@@ -198,6 +226,7 @@ TEST_SUITE("queue::worker [db]") {
     test::wait_until([&] { return !sign_of(database, worker).has_lock; }, "the session to end");
 
     db::Transaction verdict(rescuer);
+    const int process = verdict.exec_text("select pg_backend_pid()")[0][0].as<int>();
     REQUIRE(queue::declare_dead(verdict, worker, seen));
     auto relock = std::async(std::launch::async, [&] {
       db::Transaction tx(fresh, db::autocommit);
@@ -206,9 +235,8 @@ TEST_SUITE("queue::worker [db]") {
     test::wait_until(
         [&] {
           return database.value(
-                     "select count(*) from pg_stat_activity where pid = $1 and "
-                     "wait_event_type = 'Lock'",
-                     {fresh.backend_pid()}) == "1";
+                     "select count(*) from pg_stat_activity where $1 = any(pg_blocking_pids(pid))",
+                     {process}) == "1";
         },
         "the worker to wait for the verdict");
     verdict.commit();
@@ -217,6 +245,7 @@ TEST_SUITE("queue::worker [db]") {
   }
 
   TEST_CASE("a new session takes the lock again once the old one is gone") {
+    if (test::needs_session("the lock is one of a session")) return;
     test::Database database;
     auto old = database.connect(db::Session::heartbeat);
     auto fresh = database.connect(db::Session::heartbeat);

@@ -17,10 +17,10 @@ using run::DeathWatch;
 
 namespace {
 
-// Another worker, as it is registered; its session lock is held by `session`.
+// Another worker, as it is registered; its session lock is held by `session`, and so directly.
 struct Other {
   test::Database& database;
-  db::Connection session = database.connect(db::Session::heartbeat);
+  db::Connection session = database.connect_directly(db::Session::heartbeat);
   job::WorkerId id = 0;
 
   Other(test::Database& on, const std::string& host, const std::string& lock_file,
@@ -33,12 +33,16 @@ struct Other {
   }
   // On a new session, which holds the lock as long as it lives.
   db::Connection relock() {
-    auto fresh = database.connect(db::Session::heartbeat);
+    auto fresh = database.connect_directly(db::Session::heartbeat);
     db::Transaction tx(fresh, db::autocommit);
     REQUIRE(queue::relock_worker(
                 tx, id, {"elsewhere", 4711, 1h, "boot", "/none", "1.0", fresh.local_address()}) ==
             queue::Relock::done);
     return fresh;
+  }
+  void renew() {
+    db::Transaction tx(session, db::autocommit);
+    REQUIRE(queue::renew(tx, id, 1h));
   }
   void lose_session() {
     session.sever();
@@ -86,18 +90,71 @@ TEST_SUITE("run::death [db]") {
     CHECK_FALSE(watcher.watch.has_suspects());
   }
 
-  TEST_CASE("a worker whose lease is over is dead, whatever else it shows") {
+  TEST_CASE("a worker whose lease is over and stays so is dead, whatever else it shows") {
     test::Database database;
     const Other other(database, "elsewhere", "/none", -1s);
     Watcher watcher(database);
 
+    const auto first_look = std::chrono::steady_clock::now();
+    CHECK(watcher.look().empty());
+    CHECK(watcher.watch.has_suspects());
+    Why why;
+    test::wait_until([&] { return !(why = watcher.look()).empty(); }, "the evidence");
+
+    CHECK(why == Why{"its lease is over"});
+    CHECK_FALSE(watcher.watch.has_suspects());
+    CHECK(std::chrono::steady_clock::now() - first_look >= run::renewal_patience);
+  }
+
+  TEST_CASE("a worker that somebody has declared dead and not finished with is dead at once") {
+    test::Database database;
+    const Other other(database, "elsewhere", "/none");
+    Watcher early(database), late(database);
+    CHECK(early.look().empty());
+
+    database.query("update workers set lease_until = to_timestamp(0)");
+
+    for (auto* watcher : {&early, &late}) CHECK(watcher->look() == Why{"it was declared dead"});
+  }
+
+  TEST_CASE("whoever has watched a worker for long knows at the end of its lease that it is dead") {
+    test::Database database;
+    const Other other(database, "elsewhere", "/none", run::renewal_patience + 500ms);
+    Watcher watcher(database);
+    CHECK(watcher.look().empty());
+    CHECK_FALSE(watcher.watch.has_suspects());
+
+    test::wait_until(
+        [&] { return database.value("select lease_until < now() from workers") == "t"; },
+        "the end of the lease");
+
     CHECK(watcher.look() == Why{"its lease is over"});
+  }
+
+  TEST_CASE("a clock of the server that is set forward kills nobody who renews") {
+    test::Database database;
+    Other other(database, "elsewhere", "/none");
+    Watcher early(database), late(database);
+    CHECK(early.look().empty());
+
+    database.query("update workers set lease_until = lease_until - interval '1 day'");
+    for (auto* watcher : {&early, &late}) {
+      CHECK(watcher->look().empty());
+      CHECK(watcher->watch.has_suspects());
+    }
+    other.renew();
+
+    for (auto* watcher : {&early, &late}) {
+      CHECK(watcher->look().empty());
+      CHECK_FALSE(watcher->watch.has_suspects());
+    }
   }
 
   TEST_CASE("a worker of this host whose file is free is dead at once") {
     test::Database database;
     const test::TempDir folder;
-    const Other other(database, "here", folder.write("worker-4711-0123abcd.lock", ""));
+    const Other other(database, "here",
+                      folder.write("worker-0123456789abcdef-4711-0123abcd.lock", ""));
     Watcher watcher(database);
 
     CHECK(watcher.look() == Why{"its process is gone"});
@@ -106,7 +163,8 @@ TEST_SUITE("run::death [db]") {
   TEST_CASE("a free file proves nothing about a worker of another host") {
     test::Database database;
     const test::TempDir folder;
-    const Other other(database, "elsewhere", folder.write("worker-4711-0123abcd.lock", ""));
+    const Other other(database, "elsewhere",
+                      folder.write("worker-0123456789abcdef-4711-0123abcd.lock", ""));
     Watcher watcher(database);
 
     CHECK(watcher.look().empty());
@@ -173,7 +231,7 @@ TEST_SUITE("run::death [db]") {
   TEST_CASE("a held file on this host outweighs a missing session") {
     test::Database database;
     const test::TempDir folder;
-    const run::WorkerLock lock(folder.path());
+    const run::WorkerLock lock(folder.path(), "here");
     Other other(database, "here", lock.path());
     Watcher watcher(database);
     other.lose_session();
@@ -185,7 +243,7 @@ TEST_SUITE("run::death [db]") {
   TEST_CASE("a worker whose process is gone is suspect while its reapers hold its file") {
     test::Database database;
     const test::TempDir folder;
-    const run::WorkerLock lock(folder.path());
+    const run::WorkerLock lock(folder.path(), "here");
     const Other other(database, "here", lock.path());
     Watcher watcher(database);
     const auto suspect = [&](pid_t pid) {
@@ -198,6 +256,24 @@ TEST_SUITE("run::death [db]") {
 
     CHECK_FALSE(suspect(getpid()));
     CHECK(suspect(gone.pid()));
+  }
+
+  TEST_CASE("of a worker behind a pooler nothing is missing while its process lives") {
+    test::Database database;
+    const test::TempDir folder;
+    const run::WorkerLock lock(folder.path(), "here");
+    Other other(database, "here", lock.path());
+    database.query("update workers set direct = false, pid = $1", {getpid()});
+    Watcher watcher(database);
+    other.lose_session();
+
+    CHECK(watcher.look().empty());
+    CHECK_FALSE(watcher.watch.has_suspects());
+    auto gone = test::start({"true"});
+    gone.wait();
+    database.query("update workers set pid = $1", {gone.pid()});
+    CHECK(watcher.look().empty());
+    CHECK(watcher.watch.has_suspects());
   }
 
   TEST_CASE("behind a proxy a missing session proves nothing") {
@@ -227,7 +303,8 @@ TEST_SUITE("run::death [db]") {
         "insert into job_queue (job_type, scheduled_for) "
         "select 'x', $1 from generate_series(1, 1001)",
         {test::past});
-    const Other other(database, "here", folder.write("worker-4711-0123abcd.lock", ""));
+    const Other other(database, "here",
+                      folder.write("worker-0123456789abcdef-4711-0123abcd.lock", ""));
     auto connection = database.connect(db::Session::claiming);
     auto request = test::claim_request("x", 1001);
     request.worker = other.id;
@@ -248,7 +325,7 @@ TEST_SUITE("run::death [db]") {
     CHECK(database.value("select count(*) from workers") == "0");
     CHECK(database.value("select distinct error_message from job_executions") ==
           "worker here:4711 died: its process is gone");
-    CHECK(access((folder / "worker-4711-0123abcd.lock").c_str(), F_OK) != 0);
+    CHECK(access((folder / "worker-0123456789abcdef-4711-0123abcd.lock").c_str(), F_OK) != 0);
   }
 
   TEST_CASE("a worker whose session comes back between the verdict and the rescue keeps its jobs") {

@@ -1,6 +1,7 @@
 #include "run/host_lock.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 
 #include "support/process.h"
 #include "util/error.h"
+#include "util/text.h"
 
 using namespace schedctl;
 using run::FileSign;
@@ -21,6 +23,11 @@ using run::Places;
 using run::WorkerLock;
 
 namespace {
+
+// The name of the file of a worker of this installation.
+std::string left_by(const std::string& installation, pid_t pid) {
+  return fmt::format("worker-{:016x}-{}-0123abcd.lock", fnv1a(installation), pid);
+}
 
 // The exit code and the message that taking the lock ends with; 0 when it was taken or held.
 std::pair<int, std::string> refusal(const std::string& path) {
@@ -186,7 +193,7 @@ TEST_SUITE("run::host_lock") {
     const test::TempDir folder;
     std::string path;
     {
-      const WorkerLock lock(folder.path());
+      const WorkerLock lock(folder.path(), "here");
       path = lock.path();
       CHECK(run::look_at_worker_lock(path) == FileSign::held);
     }
@@ -197,9 +204,9 @@ TEST_SUITE("run::host_lock") {
   TEST_CASE("a worker's file is held as long as a reaper of it lives") {
     const test::TempDir folder;
     Fd reaper;
-    const auto left_behind = folder / "worker-1-0123abcd.lock";
+    const auto left_behind = folder / left_by("here", 1);
     {
-      const WorkerLock lock(folder.path());
+      const WorkerLock lock(folder.path(), "here");
       reaper.reset(dup(lock.descriptor()));
       REQUIRE(rename(lock.path().c_str(), left_behind.c_str()) == 0);  // as after a crash
     }
@@ -212,50 +219,51 @@ TEST_SUITE("run::host_lock") {
   TEST_CASE("a file that is not fit to be a lock is no evidence of a death") {
     const test::TempDir folder;
     folder.write("real", "");
-    REQUIRE(symlink((folder / "real").c_str(), (folder / "worker-2-0123abcd.lock").c_str()) == 0);
+    REQUIRE(symlink((folder / "real").c_str(), (folder / left_by("here", 2)).c_str()) == 0);
 
-    CHECK(run::look_at_worker_lock(folder / "worker-2-0123abcd.lock") == FileSign::unseen);
+    CHECK(run::look_at_worker_lock(folder / left_by("here", 2)) == FileSign::unseen);
     CHECK(run::look_at_worker_lock(folder.path()) == FileSign::unseen);
-    CHECK(run::look_at_worker_lock(folder / "none/worker-3-0123abcd.lock") == FileSign::unseen);
+    CHECK(run::look_at_worker_lock(folder / ("none/" + left_by("here", 3))) == FileSign::unseen);
   }
 
   TEST_CASE("a file of another name is never looked at, whatever a row of the database says") {
     const test::TempDir folder;
 
     CHECK(run::look_at_worker_lock(folder.write("id_rsa", "")) == FileSign::unseen);
-    CHECK(run::look_at_worker_lock(folder.write("worker-1-0123abcd.lock.bak", "")) ==
+    CHECK(run::look_at_worker_lock(folder.write(left_by("here", 1) + ".bak", "")) ==
           FileSign::unseen);
   }
 
   TEST_CASE("files that workers have left behind are removed, no others") {
     const test::TempDir folder;
-    const WorkerLock living(folder.path());
-    const auto stale = folder.write("worker-4-0123abcd.lock", "");
-    const auto known = folder.write("worker-5-0123abcd.lock", "");
+    const WorkerLock living(folder.path(), "here");
+    const auto stale = folder.write(left_by("here", 4), "");
+    const auto known = folder.write(left_by("here", 5), "");
+    const auto of_others = folder.write(left_by("elsewhere", 6), "");
     const auto other = folder.write("worker-6.lock", ""), host = folder.write("lock", "");
 
-    run::remove_stale_worker_locks(folder.path(), {known});
+    run::remove_stale_worker_locks(folder.path(), "here", {known});
 
     CHECK(access(stale.c_str(), F_OK) != 0);
-    for (const auto& path : {living.path(), known, other, host})
+    for (const auto& path : {living.path(), known, of_others, other, host})
       CHECK(access(path.c_str(), F_OK) == 0);
-    run::remove_stale_worker_locks(folder / "none", {});
+    run::remove_stale_worker_locks(folder / "none", "here", {});
   }
 
   TEST_CASE("a worker holds its file, however often those left behind are removed meanwhile") {
     const test::TempDir folder;
     std::jthread sweeper([&](const std::stop_token& stop) {
-      while (!stop.stop_requested()) run::remove_stale_worker_locks(folder.path(), {});
+      while (!stop.stop_requested()) run::remove_stale_worker_locks(folder.path(), "here", {});
     });
     for (int i = 0; i < 2000; ++i) {
-      const WorkerLock lock(folder.path());
+      const WorkerLock lock(folder.path(), "here");
       REQUIRE(run::look_at_worker_lock(lock.path()) == FileSign::held);
     }
   }
 
   TEST_CASE("looking at a worker's file does not hold it") {
     const test::TempDir folder;
-    const auto path = folder.write("worker-4-0123abcd.lock", "");
+    const auto path = folder.write(left_by("here", 4), "");
 
     CHECK(run::look_at_worker_lock(path) == FileSign::free);
     CHECK(run::look_at_worker_lock(path) == FileSign::free);

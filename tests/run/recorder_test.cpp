@@ -23,13 +23,13 @@ struct Fixture {
   std::atomic<std::chrono::steady_clock::time_point> safe_until{std::chrono::steady_clock::now() +
                                                                 60s};
   std::atomic<int> batches{0};
-  std::vector<std::vector<queue::Settled>> kept;  // by the recorder's thread, when it gives up
+  std::vector<run::Unstored> kept;  // by the recorder's thread, when it gives up
   run::Recorder recorder{named(),
                          1,
                          "h:1",
                          [this] { return safe_until.load(); },
                          [this] { ++batches; },
-                         [this](const auto& batch) { kept.push_back(batch); }};
+                         [this](const auto& unstored) { kept.push_back(unstored); }};
 
   // The recorder's sessions can be told by their application_name.
   config::Database named() {
@@ -202,7 +202,42 @@ TEST_SUITE("run::recorder [db]") {
 
     CHECK(recorder.gave_up());
     REQUIRE(kept.size() == 1);
-    CHECK(kept[0].at(0).claim.execution_id == claim.execution_id);
+    CHECK(kept[0].outcomes.at(0).claim.execution_id == claim.execution_id);
     CHECK(database.value("select status from job_queue") == "running");
+  }
+
+  TEST_CASE_FIXTURE(Fixture,
+                    "log lines that cannot be stored are kept with the next outcomes, or "
+                    "at the end") {
+    const auto claim = test::claim_new(database);
+    const auto said = [&](const std::string& what) {
+      return queue::LogLine{claim.execution_id, test::noon, "stdout", what};
+    };
+    auto connection = database.connect();
+    db::Transaction blocker(connection);
+    blocker.exec_text("lock table job_logs in share mode");
+    safe_until = std::chrono::steady_clock::now();
+    {
+      run::Recorder ending(
+          named(), 1, "h:1", [this] { return safe_until.load(); }, [] {},
+          [this](const auto& unstored) { kept.push_back(unstored); });
+      ending.log(said("first"));
+      test::wait_until([&] { return sessions("count(*)", "wait_event_type = 'Lock'") == "1"; },
+                       "the recorder to wait for the table");
+      ending.log(said("second"));
+      ending.settle(ended(claim));
+      sessions("pg_terminate_backend(pid, 10000)");
+      test::wait_until([&] { return ending.unstored() == 0; }, "the outcome to be kept");
+      ending.log(said("third"));
+    }
+
+    REQUIRE(kept.size() == 2);
+    CHECK(kept[0].outcomes.size() == 1);
+    REQUIRE(kept[0].lines.size() == 2);
+    CHECK(kept[0].lines[0].message == "first");
+    CHECK(kept[0].lines[1].message == "second");
+    CHECK(kept[1].outcomes.empty());
+    REQUIRE(kept[1].lines.size() == 1);
+    CHECK(kept[1].lines[0].message == "third");
   }
 }

@@ -5,6 +5,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "queue/rescue.h"
 #include "support/claims.h"
@@ -12,6 +14,7 @@
 #include "support/quiet_log.h"
 
 using namespace schedctl;
+using namespace std::chrono_literals;
 using test::ended;
 
 namespace {
@@ -51,7 +54,7 @@ job::Outcome succeeded() { return {.json = R"({"rows": 3})", .exit_code = 0}; }
 
 TEST_SUITE("run::spool [db]") {
   TEST_CASE_FIXTURE(Fixture, "a kept outcome is stored once, as if it had come in time") {
-    spool().keep({ended(test::claim_new(database), succeeded())}, "h:1");
+    spool().keep({{ended(test::claim_new(database), succeeded())}, {}}, "h:1");
     REQUIRE(files().size() == 1);
     struct stat info {};
     REQUIRE(stat(files()[0].c_str(), &info) == 0);
@@ -66,9 +69,43 @@ TEST_SUITE("run::spool [db]") {
     CHECK(database.value("select count(*) from job_queue") == "0");
   }
 
+  TEST_CASE_FIXTURE(Fixture, "log lines that were kept are stored once, in their order") {
+    const auto claim = test::claim_new(database);
+    const queue::LogLine twice{claim.execution_id, test::noon, "stderr", "said \"twice\" \u00e4"};
+    const queue::LogLine other{claim.execution_id + 7, test::noon + 1s, "stdout", "of another"};
+    const run::Unstored unstored{{ended(claim, succeeded())}, {twice, twice, other}};
+    spool().keep(unstored, "h:1");
+    spool().keep(unstored, "h:1");  // the answer to the first storing got lost
+
+    spool().replay(connection, config);
+
+    CHECK(files().empty());
+    CHECK(history() == "completed 0 h:1 t");
+    CHECK(database.value("select string_agg(concat_ws('|', job_execution_id = $1, timestamp = $2, "
+                         "level, stream, message), ',' order by id) from job_logs",
+                         {claim.execution_id, test::noon}) ==
+          "t|t|warn|stderr|said \"twice\" \u00e4,t|t|warn|stderr|said \"twice\" \u00e4,"
+          "f|f|info|stdout|of another");
+  }
+
+  TEST_CASE_FIXTURE(Fixture, "what an older version kept, without log lines, is stored") {
+    const auto claim = test::claim_new(database);
+    spool().keep({{ended(claim, succeeded())}, {}}, "h:1");
+    const auto path = files().at(0);
+    std::stringstream text;
+    text << std::ifstream(path).rdbuf();
+    auto json = nlohmann::json::parse(text.str());
+    REQUIRE(json.erase("lines") == 1);
+    std::ofstream(path) << json;
+
+    spool().replay(connection, config);
+
+    CHECK(history() == "completed 0 h:1 t");
+  }
+
   TEST_CASE_FIXTURE(Fixture, "a failure that was kept is tried again as the handler wants it") {
     auto claim = test::claim_new(database);
-    spool().keep({ended(claim, {.result = job::Result::failed, .error_message = "it broke"})},
+    spool().keep({{ended(claim, {.result = job::Result::failed, .error_message = "it broke"})}, {}},
                  "h:1");
     spool().replay(connection, config);
     CHECK(database.value("select concat_ws(' ', status, attempts) from job_queue") == "pending 1");
@@ -77,7 +114,7 @@ TEST_SUITE("run::spool [db]") {
     database.query("update job_queue set scheduled_for = $1", {test::past});
     auto again = database.connect(db::Session::claiming);
     claim = test::claim(again, test::claim_request("x", 1)).at(0);
-    spool().keep({ended(claim, {.result = job::Result::failed, .error_message = "it broke"})},
+    spool().keep({{ended(claim, {.result = job::Result::failed, .error_message = "it broke"})}, {}},
                  "h:1");
     spool().replay(connection, config);
     CHECK(database.value("select concat_ws(' ', status, attempts) from job_queue") == "failed 2");
@@ -85,7 +122,7 @@ TEST_SUITE("run::spool [db]") {
 
   TEST_CASE_FIXTURE(Fixture,
                     "when a rescue came first, the outcome is kept with the lost execution") {
-    spool().keep({ended(test::claim_new(database), succeeded())}, "h:1");
+    spool().keep({{ended(test::claim_new(database), succeeded())}, {}}, "h:1");
     {
       db::Transaction tx(connection);
       REQUIRE(queue::rescue(tx, 1, 3, 10, "worker died").size() == 1);
@@ -104,7 +141,7 @@ TEST_SUITE("run::spool [db]") {
   TEST_CASE_FIXTURE(Fixture, "an answer that got lost is no second outcome") {
     const auto claim = test::claim_new(database);
     test::settle(connection, {ended(claim, succeeded())});
-    spool().keep({ended(claim, succeeded())}, "host:1");
+    spool().keep({{ended(claim, succeeded())}, {}}, "host:1");
 
     spool().replay(connection, config);
 
@@ -114,7 +151,7 @@ TEST_SUITE("run::spool [db]") {
 
   TEST_CASE_FIXTURE(Fixture,
                     "a file that is no spool is set aside and keeps no other from being stored") {
-    spool().keep({ended(test::claim_new(database), succeeded())}, "h:1");
+    spool().keep({{ended(test::claim_new(database), succeeded())}, {}}, "h:1");
     const auto bad = spool_folder + "/0.json";
     std::ofstream(bad) << "{\"version\": 1, \"outcomes\": 7";
     std::ofstream(spool_folder + "/1.json.tmp") << "{";
@@ -133,8 +170,9 @@ TEST_SUITE("run::spool [db]") {
     auto other = database.connect(db::Session::claiming);
     database.insert_pending("x");
     const auto refused = test::claim(other, test::claim_request("x", 1)).at(0);
-    spool().keep({ended(refused, {.json = "no json", .exit_code = 0}), ended(good, succeeded())},
-                 "h:1");
+    spool().keep(
+        {{ended(refused, {.json = "no json", .exit_code = 0}), ended(good, succeeded())}, {}},
+        "h:1");
 
     spool().replay(connection, config);
 
@@ -150,7 +188,7 @@ TEST_SUITE("run::spool [db]") {
   }
 
   TEST_CASE_FIXTURE(Fixture, "outcomes of another installation wait for it") {
-    spool("there").keep({ended(test::claim_new(database), succeeded())}, "h:1");
+    spool("there").keep({{ended(test::claim_new(database), succeeded())}, {}}, "h:1");
 
     spool().replay(connection, config);
     CHECK(files().size() == 1);

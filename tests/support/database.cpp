@@ -8,6 +8,7 @@
 #include <random>
 
 #include "db/migrate.h"
+#include "support/pooler.h"
 #include "support/process.h"
 
 namespace schedctl::test {
@@ -52,11 +53,11 @@ Database::Database(Content content)
 
 Database::~Database() {
   if (std::getenv("KEEP_DB")) {
-    fmt::print(stderr, "kept: psql '{}' -c 'set search_path to {}'\n", url(), schema_);
+    fmt::print(stderr, "kept: psql '{}' -c 'set search_path to {}'\n", server_url(), schema_);
     return;
   }
   try {
-    auto owner = connect(db::Session::plain);
+    auto owner = connect_directly(db::Session::plain);
     db::Transaction tx(owner);
     tx.exec_text(
         "set local client_min_messages = error; set local lock_timeout = '10s'; drop schema if "
@@ -68,10 +69,21 @@ Database::~Database() {
   }
 }
 
-config::Database Database::config() const { return config_of(schema_); }
+std::string Database::url() const { return pooled() ? shared_pooler().url() : server_url(); }
+
+config::Database Database::config() const {
+  auto database = config_of(schema_);
+  database.url = url();
+  database.pooled = pooled();
+  return database;
+}
 
 db::Connection Database::connect(db::Session session) const {
   return db::Connection(config(), session);
+}
+
+db::Connection Database::connect_directly(db::Session session) const {
+  return db::Connection(config_of(schema_), session);
 }
 
 db::Result Database::query(const std::string& sql, const std::vector<db::Param>& params) {
@@ -96,7 +108,8 @@ job::JobId Database::insert_pending(const std::string& type, Time scheduled_for,
 }
 
 std::string Database::toml() const {
-  return fmt::format("[database]\nurl = \"{}\"\nschema = \"{}\"\n", url(), schema_);
+  return fmt::format("[database]\nurl = \"{}\"\nschema = \"{}\"\n{}", url(), schema_,
+                     pooled() ? "pooled = true\n" : "");
 }
 
 }  // namespace schedctl::test

@@ -29,12 +29,15 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   const std::string& schema() const { return schema_; }
-  std::string url() const { return server_url(); }
+  // How the product gets there: through a pooler, if so are the tests.
+  std::string url() const;
   config::Database config() const;
   db::Connection connect(db::Session session = db::Session::control) const;
+  // To the server itself in any case, for what the world around the product does.
+  db::Connection connect_directly(db::Session session = db::Session::control) const;
 
-  // Each runs in a transaction of its own, on a connection that this object keeps, with search_path
-  // at the schema.
+  // Each runs in a transaction of its own, on a direct connection that this object keeps, with
+  // search_path at the schema.
   db::Result query(const std::string& sql, const std::vector<db::Param>& params = {});
   // The first column of the first row, "" when null or no row.
   std::string value(const std::string& sql, const std::vector<db::Param>& params = {});

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "support/pooler.h"
+
 namespace schedctl::test {
 
 Host::Host(std::string toml, Database::Content content)
@@ -106,6 +108,10 @@ void Host::await_due(job::JobId id) {
                    {id}) == "t";
       },
       fmt::format("job {} to be due", id));
+}
+
+void Host::await_lingering(const std::string& name) {
+  await(fmt::format("workers where host = '{}' and (lingers or {})", name, pooled()), 1);
 }
 
 std::string Host::read(const std::string& name) const {

@@ -44,6 +44,8 @@ class Host {
   int count(const std::string& from);
   void await(const std::string& from, int rows);
   void await_due(job::JobId id);
+  // Waits until a run of this host hears of jobs; through a pooler, until it looks for them.
+  void await_lingering(const std::string& name = "host-a");
 
   // What a handler wrote into a file of the folder; "" when there is none.
   std::string read(const std::string& name) const;

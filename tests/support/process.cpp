@@ -172,11 +172,11 @@ void wait_for_any(const std::vector<const Process*>& processes, std::chrono::mil
 }
 
 void wait_until(const std::function<bool()>& predicate, const std::string& what,
-                std::chrono::milliseconds deadline) {
+                std::chrono::milliseconds deadline, std::chrono::milliseconds pause_between) {
   const auto until = Clock::now() + deadline;
   while (!predicate()) {
     if (Clock::now() > until) FAIL("waited " << deadline.count() << " ms for " << what);
-    std::this_thread::sleep_for(2ms);
+    std::this_thread::sleep_for(pause_between);
   }
 }
 

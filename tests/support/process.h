@@ -69,7 +69,8 @@ void wait_for_any(const std::vector<const Process*>& processes, std::chrono::mil
 // Asks `predicate` again and again until it holds; fails the test, saying what was waited for,
 // after `deadline`.
 void wait_until(const std::function<bool()>& predicate, const std::string& what,
-                std::chrono::milliseconds deadline = 30s);
+                std::chrono::milliseconds deadline = 30s,
+                std::chrono::milliseconds pause_between = 2ms);
 
 // A new empty folder, removed with all it holds at the end of the scope. Others may pass through it
 // (0755), so that the user postgres reaches a cluster in it.

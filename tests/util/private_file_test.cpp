@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <functional>
+#include <iterator>
 #include <string>
 
 #include "support/process.h"
@@ -111,6 +114,29 @@ TEST_SUITE("util::private_file") {
     CHECK(mode_of(folder / "a/b/c") == 0700);
   }
 
+  TEST_CASE("a folder that is there is told from none, and a stranger's symlink is neither") {
+    const test::TempDir folder;
+    REQUIRE(symlink(folder.path().c_str(), (folder / "own").c_str()) == 0);
+    CHECK(has_private_folder(folder.path()));
+    CHECK(has_private_folder(folder / "own"));
+    CHECK_FALSE(has_private_folder(folder / "none"));
+    CHECK_FALSE(has_private_folder(folder.write("file", "") + "/none"));
+    if (geteuid() != 0) return;  // only root can give links away
+    REQUIRE(symlink(folder.path().c_str(), (folder / "theirs").c_str()) == 0);
+    REQUIRE(lchown((folder / "theirs").c_str(), 4711, 4711) == 0);
+
+    for (const auto& use : {std::function<void()>([&] { has_private_folder(folder / "theirs"); }),
+                            std::function<void()>([&] { make_private_folder(folder / "theirs"); })})
+      try {
+        use();
+        FAIL("not refused");
+      } catch (const Error& error) {
+        CHECK(error.code() == ExitCode::permission);
+        CHECK(std::string(error.what()) ==
+              (folder / "theirs") + ": is a symbolic link of user id 4711: remove it");
+      }
+  }
+
   TEST_CASE("a file in a folder's place is refused") {
     const test::TempDir folder;
     const auto file = folder.write("file", "");
@@ -123,6 +149,24 @@ TEST_SUITE("util::private_file") {
         CHECK(error.code() == ExitCode::cannot_create);
       }
     }
+  }
+
+  TEST_CASE("a file is written whole, over whatever a crash has left of its draft") {
+    const test::TempDir folder;
+    const Umask open_to_all(0);
+    folder.write("file.tmp", std::string(1000, 'x'));
+    folder.write("public.tmp", std::string(1000, 'x'));
+
+    write_private_file(folder / "file", "short\n");
+    write_public_file(folder / "public", "short\n");
+
+    for (const auto* name : {"file", "public"}) {
+      std::ifstream file(folder / name);
+      CHECK(std::string(std::istreambuf_iterator<char>(file), {}) == "short\n");
+      CHECK(access((folder / (std::string(name) + ".tmp")).c_str(), F_OK) != 0);
+    }
+    CHECK(mode_of(folder / "file") == 0600);
+    CHECK(mode_of(folder / "public") == 0644);
   }
 
   TEST_CASE("only one open file can hold a lock, and closing gives it back") {

@@ -216,6 +216,22 @@ TEST_SUITE("util::reaper") {
     CHECK(run(other, command({"true"})).end.kind == Kind::exited);
   }
 
+  TEST_CASE_FIXTURE(Fixture, "a command that stops its reaper does not hold up the run") {
+    const auto ended = run(reaper, shell("kill -STOP $PPID; exit 3"));
+    CHECK(ended.end.kind == Kind::exited);
+    CHECK(ended.end.exit_code == 3);
+
+    auto spec = shell("kill -STOP $PPID; while :; do echo; done");
+    spec.timeout = 500ms;
+    const auto busy = run(reaper, spec);
+    CHECK(busy.end.timed_out);
+    CHECK(busy.end.signal == SIGTERM);
+    CHECK(busy.took < 2s);
+
+    ::kill(reaper.pid(), SIGSTOP);
+    CHECK(run(reaper, command({"true"})).end.kind == Kind::exited);
+  }
+
   TEST_CASE_FIXTURE(Fixture, "a reaper that is killed while it waits starts nothing any more") {
     const pid_t pid = reaper.pid();
     ::kill(pid, SIGKILL);
@@ -331,6 +347,17 @@ TEST_SUITE("util::reaper") {
       CHECK(std::chrono::steady_clock::now() - begin < 400ms);
     }
     for (const pid_t pid : pids) CHECK_FALSE(test::exists(pid));
+  }
+
+  TEST_CASE("an owner that is killed takes its trees along, also those of a stopped reaper") {
+    const OtherOwner owner("trap '' TERM; setsid sleep 1000 & echo $$ $!; wait");
+    const auto pids = owner.pids();
+    REQUIRE(pids.size() == 3);
+    for (const pid_t pid : {owner.pid(), pids[0]}) ::kill(pid, SIGSTOP);
+
+    ::kill(owner.pid(), SIGKILL);
+
+    for (const pid_t pid : pids) CHECK(test::ends_within(pid, 400ms));
   }
 }
 

@@ -138,6 +138,11 @@ TEST_SUITE("util::text") {
     CHECK(parse_size(format_size(INT64_MAX)) == INT64_MAX);
   }
 
+  TEST_CASE("a hash stays what it is, as it is part of the names of files") {
+    CHECK(fnv1a("") == 0xCBF29CE484222325U);
+    CHECK(fnv1a("foobar") == 0x85944171F73967E8U);
+  }
+
   TEST_CASE("a slip of the fingers is recognised, a different word is not") {
     const std::vector<std::string> keys = {"max_retries", "max_delay", "base_delay", "jitter",
                                            "url"};

@@ -1,0 +1,10 @@
+# Run by "cmake --install": the units, with the path of the program as it will be, into lib/systemd/system.
+file(GLOB units ${PAGES}/systemd/*)
+foreach(unit ${units})
+  get_filename_component(name ${unit} NAME)
+  file(READ ${unit} text)
+  string(REPLACE "/@PROGRAM@" "${CMAKE_INSTALL_PREFIX}/${BINARY_FOLDER}/schedctl" text "${text}")
+  set(made ${PAGES}/installed/${name})
+  file(WRITE ${made} "${text}")
+  file(INSTALL ${made} DESTINATION ${CMAKE_INSTALL_PREFIX}/lib/systemd/system)
+endforeach()
