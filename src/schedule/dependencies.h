@@ -14,7 +14,7 @@ namespace schedctl::schedule {
 class Dependencies {
  public:
   struct State {
-    bool active = true;
+    bool declared = true;                    // by some host
     bool due = false;                        // one of its slots has come and is not planned
     bool unfinished = false;                 // a job of it waits or runs
     std::optional<std::string> last_status;  // of its last attempt

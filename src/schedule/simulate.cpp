@@ -123,14 +123,14 @@ class Simulator {
       const auto due = state->due();
       const bool waits = eager && state->waiting_since && !state->pause;
       if (!due || (*due > now_ && !waits)) continue;
-      Due one{state->definition->name,
-              state->definition->schedule,
-              state->definition->policies,
-              {},
-              false};
-      one.slots = {*state->next, std::min(now_, simulation_.to - moment),
-                   state->pause, state->waiting_since,
-                   {},           ""};
+      Due one;
+      one.name = state->definition->name;
+      one.schedule = *state->definition->schedule;
+      one.policies = state->definition->policies;
+      one.slots.from = *state->next;
+      one.slots.now = std::min(now_, simulation_.to - moment);
+      one.slots.pause = state->pause;
+      one.slots.waiting_since = state->waiting_since;
       one.unfinished = state->unfinished();
       steps.emplace_back(state, step(std::move(one), states));
     }

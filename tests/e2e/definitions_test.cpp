@@ -225,6 +225,38 @@ TEST_SUITE("e2e::definitions [db]") {
           "overlap: the next slot has come");
   }
 
+  TEST_CASE(
+      "a definition that changes or goes while its job waits or runs costs neither job nor "
+      "history") {
+    Host host;
+    host.handler("long", "echo start >> journal; while [ ! -e stop ]; do sleep 0.1; done");
+    const auto only = [&](const std::string& toml) {
+      host.replace_config(host.database.toml() + toml);
+    };
+    const std::string handler = "[handler.long]\ntype = \"command\"\nargv = [\"sh\", \"" +
+                                (host.folder / "long.sh") + "\"]\ncwd = \".\"\n";
+    only(handler + definition("d", "handler = \"long\"\ncron = \"0 * * * *\""));
+    host.tick();
+    make_due(host, "0 hours");
+    auto run = host.start_process();
+    host.await_line("journal");
+    host.database.query("select run_definition('d')");  // waits for the one that runs
+
+    only(handler);
+    CHECK(host.start_process({"--lock-file", host.folder / "other/lock", "--max-runtime", "1s"})
+              .wait()
+              .exit_code == 0);
+    CHECK(host.count("definitions where state = 'retired' and next_run_at is null") == 1);
+    host.database.query("delete from job_definitions");  // nobody should, but somebody will
+    host.folder.write("stop", "");
+    CHECK(run.wait().exit_code == 0);
+    host.tick();
+
+    CHECK(host.count("job_queue") == 0);
+    CHECK(host.count("executions where status = 'completed' and job_definition_id is not null") ==
+          2);
+  }
+
   TEST_CASE("hosts whose clocks are minutes off plan by the database's clock alone") {
     Host host(definition(
         "d", "handler = \"noop\"\nevery = \"1s\"\noverlap = \"allow\"\nmisfire = \"all\""));
