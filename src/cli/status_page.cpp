@@ -154,13 +154,6 @@ void unhandled(Page& page) {
   page.section("types that no host handles", table, rows.size());
 }
 
-std::string definition_state(const json& row, Time now) {
-  if (!row["is_active"].get<bool>()) return "inactive";
-  const auto until = time_of(row["paused_until"]);
-  if (!row["paused_since"].is_null() && (!until || *until > now)) return "paused";
-  return "active";
-}
-
 void definitions(Page& page) {
   Table table({{"NAME"},
                {"SCHEDULE"},
@@ -172,7 +165,7 @@ void definitions(Page& page) {
     const auto last = text_of(row["last_status"]);
     table.add({text_of(row["name"]),
                text_of(row["schedule"]),
-               definition_state(row, page.now),
+               text_of(row["state"]),
                show(time_of(row["next_run_at"])),
                {last, color_of_status(last)}});
   });

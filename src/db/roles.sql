@@ -51,7 +51,7 @@ grant select, insert, update, delete
    on job_queue, job_executions, job_logs, workers, hosts, job_definitions,
       declarations
    to schedctl_worker;
-grant select on jobs, executions, current_pause, audit_log to schedctl_worker;
+grant select on jobs, executions, definitions, current_pause, audit_log to schedctl_worker;
 grant usage on all sequences in schema SCHEMA to schedctl_worker;
 grant execute on all functions in schema SCHEMA to schedctl_worker;
 
@@ -64,7 +64,7 @@ grant execute
    to schedctl_producer;
 
 grant select on workers, hosts, declarations, audit_log, job_logs, current_pause,
-                executions
+                executions, definitions
    to schedctl_viewer;
 do $$
 declare

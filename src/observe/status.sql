@@ -43,17 +43,17 @@ with pending as materialized (
   select id, host, pid, to_char(started_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as started_at,
          to_char(lease_until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as lease_until
     from workers
-), definitions as (
-  select d.id, d.name, d.handler, d.is_active, d.schedule, d.timezone,
+), planned as (
+  select d.id, d.name, d.handler, d.state in ('active', 'waiting', 'paused') as is_active, d.state, d.schedule, d.timezone,
          to_char(d.next_run_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as next_run_at,
-         to_char(d.last_slot at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as last_slot,
+         to_char(d.last_slot at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as last_slot, d.paused,
          to_char(d.paused_since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as paused_since,
          to_char(d.paused_until at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as paused_until,
-         d.pause_reason, e.status as last_status,
-         to_char(e.finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as last_finished_at
-    from job_definitions d
-    left join lateral (select status, finished_at from job_executions where job_definition_id = d.id
-                        order by id desc limit 1) e on true
+         d.pause_reason,
+         to_char(d.waiting_since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as waiting_since, d.last_status,
+         to_char(d.last_finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as last_finished_at,
+         d.differing_hosts
+    from definitions d
 ), unhandled as (
   select job_type, due as pending
     from pending p
@@ -80,7 +80,7 @@ select row_to_json(document)::text as document, now() as now
     to_json(array(select row_to_json(f) from failures f order by f.finished_at desc, f.id desc)) as failures,
     to_json(array(select row_to_json(h) from last_ticks h order by h.host)) as hosts,
     to_json(array(select row_to_json(w) from live_workers w order by w.id)) as workers,
-    to_json(array(select row_to_json(d) from definitions d order by d.name)) as definitions,
+    to_json(array(select row_to_json(d) from planned d order by d.name)) as definitions,
     to_json(array(select row_to_json(u) from unhandled u order by u.job_type)) as unhandled_types
      from (select) as always left join current_pause pause on true
   ) document

@@ -3,11 +3,27 @@
 #include "sql/queue.h"
 
 namespace schedctl::queue {
+namespace {
+
+std::optional<std::int64_t> length_ms(const PauseRequest& request) {
+  if (!request.length) return std::nullopt;
+  return request.length->count();
+}
+
+}  // namespace
 
 Pause pause(db::Transaction& tx, const PauseRequest& request) {
-  std::optional<std::int64_t> length_ms;
-  if (request.length) length_ms = request.length->count();
-  return *read_pause(tx.exec(sql::queue::pause, request.until, length_ms, request.reason)[0]);
+  return *read_pause(
+      tx.exec(sql::queue::pause, request.until, length_ms(request), request.reason)[0]);
+}
+
+Pause pause_definition(db::Transaction& tx, const std::string& name, const PauseRequest& request) {
+  return *read_pause(tx.exec(sql::queue::pause_definition, name, request.until, length_ms(request),
+                             request.reason)[0]);
+}
+
+bool resume_definition(db::Transaction& tx, const std::string& name) {
+  return *tx.exec(sql::queue::resume_definition, name)[0][0].c_str() == 't';
 }
 
 bool resume(db::Transaction& tx) { return *tx.exec(sql::queue::resume)[0][0].c_str() == 't'; }

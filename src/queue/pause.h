@@ -1,4 +1,5 @@
-// Pause: while one holds, no run of any host claims. Jobs that run go on, and jobs can be enqueued.
+// Pause: while one of everything holds, no run of any host plans or claims; while one of a
+// definition holds, no run plans that. Jobs that run go on, and jobs can be enqueued.
 #pragma once
 
 #include <optional>
@@ -28,6 +29,10 @@ Pause pause(db::Transaction& tx, const PauseRequest& request);
 
 // False: there was none. Recorded in audit_log.
 bool resume(db::Transaction& tx);
+
+// The same for one definition. Throws DatabaseError: 65 for an unknown name too.
+Pause pause_definition(db::Transaction& tx, const std::string& name, const PauseRequest& request);
+bool resume_definition(db::Transaction& tx, const std::string& name);
 
 // What holds now.
 std::optional<Pause> current_pause(db::Transaction& tx);

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
+#include "config/retry_text.h"
 #include "sql/queue.h"
+#include "util/log.h"
 
 namespace schedctl::queue {
 namespace {
@@ -124,6 +127,33 @@ struct Times {
   }
 };
 
+// Definitions may want other delays than the handlers of their jobs; asked for only when a job
+// fails that will be tried again.
+std::vector<Verdict> judge_all(db::Transaction& tx, const std::vector<Settled>& batch) {
+  std::vector<Verdict> verdicts;
+  std::map<job::JobId, std::size_t> retried;
+  for (const auto& settled : batch) {
+    const auto result = settled.outcome.result;
+    verdicts.push_back(judge(settled));
+    if ((result == Result::failed || result == Result::timeout) && verdicts.back().next_at)
+      retried[settled.claim.id] = verdicts.size() - 1;
+  }
+  if (retried.empty()) return verdicts;
+  std::vector<job::JobId> jobs;
+  for (const auto& [job, index] : retried) jobs.push_back(job);
+  for (const auto& row : tx.exec(sql::queue::retry_overrides, jobs)) try {
+      const auto index = retried.at(row["id"].as<job::JobId>());
+      auto settled = batch[index];
+      settled.retry.backoff = config::with_overrides(std::move(settled.retry.backoff),
+                                                     config::read_retry_text(row["retry"].c_str()));
+      verdicts[index] = judge(settled);
+    } catch (const DataError& e) {
+      log::warn("a job is retried as its handler says",
+                {{"job", row["id"].c_str()}, {"error", e.what()}});
+    }
+  return verdicts;
+}
+
 }  // namespace
 
 Verdict judge(const Settled& settled) {
@@ -153,8 +183,7 @@ Verdict judge(const Settled& settled) {
 std::vector<job::ExecutionId> settle(db::Transaction& tx, const std::vector<Settled>& batch,
                                      const std::string& worker) {
   const auto fence = fence_of(batch);
-  std::vector<Verdict> verdicts;
-  for (const auto& settled : batch) verdicts.push_back(judge(settled));
+  const auto verdicts = judge_all(tx, batch);
   const auto verdict_column = [&](auto field) {
     std::vector<std::decay_t<decltype(verdicts[0].*field)>> values;
     for (const auto& verdict : verdicts) values.push_back(verdict.*field);

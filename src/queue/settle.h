@@ -17,7 +17,8 @@ namespace schedctl::queue {
 
 inline constexpr int max_snoozes = 100;  // a job that snoozes more often is dead
 
-// How the job's handler wants failures treated; read when the job runs.
+// How the job's handler wants failures treated; read when the job runs. What the job's definition
+// says about delays goes before it, see settle().
 struct RetryPolicy {
   int max_retries = 3;
   job::Backoff backoff;

@@ -44,7 +44,7 @@ schedule::Declared Planner::declare_in(db::Transaction& tx, const queue::Look& s
 }
 
 void Planner::declare(const queue::Look& seen, Time now) {
-  if (seen.first_of_hour) mend_clocks(now);
+  if (seen.first_of_hour) keep_up(now);
   if (!must_declare(seen)) return;
   schedule::Declared declared;
   if (guarded("definitions could not be handed over; the next run tries again",
@@ -52,14 +52,18 @@ void Planner::declare(const queue::Look& seen, Time now) {
     report(declared);
 }
 
-// A clock that goes back leaves the hour that it was in.
-void Planner::mend_clocks(Time now) {
-  long mended = 0;
-  const bool done = guarded("definitions could not be checked",
-                            [&](db::Transaction& tx) { mended = schedule::mend_clocks(tx, now); });
-  if (done && mended > 0)
+// A clock that goes back far leaves the hour that it was in.
+void Planner::keep_up(Time now) {
+  schedule::Upkeep done;
+  if (!guarded("definitions could not be looked after",
+               [&](db::Transaction& tx) { done = schedule::upkeep(tx, zones_, now); }))
+    return;
+  if (done.mended > 0)
     log::warn("a clock was ahead by more than a day; definitions go on from now",
-              {{"definitions", mended}});
+              {{"definitions", done.mended}});
+  for (const auto& host : done.forgotten)
+    log::warn("a host was not heard of for 30 days; what only it declares is retired",
+              {{"host", host}, {"retired", done.retired}});
 }
 
 bool Planner::plan(Time now, bool eager) {

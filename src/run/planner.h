@@ -38,7 +38,7 @@ class Planner {
   schedule::Declared declare_in(db::Transaction& tx, const queue::Look& seen, Time now);
   template <typename Work>
   bool guarded(const char* what, const Work& work);
-  void mend_clocks(Time now);
+  void keep_up(Time now);
   void report(const schedule::Declared& declared) const;
   void report(const schedule::Planned& planned);
 

@@ -59,6 +59,22 @@ std::optional<Gap> unplanned(const db::Row& row, Reason reason, Zones& zones, Ti
   return Gap{.slots = *slots, .reason = reason};
 }
 
+// Definitions that no host declares any more. Returns how many.
+long retire(db::Transaction& tx, Zones& zones, Time now) {
+  std::vector<std::int64_t> ids;
+  std::vector<std::optional<Time>> last_slots;
+  std::vector<DefinitionGap> gaps;
+  for (const auto& row : tx.exec(sql::schedule::declare_retired)) {
+    ids.push_back(row["id"].as<std::int64_t>());
+    auto gap = unplanned(row, Reason::retired, zones, now);
+    last_slots.push_back(gap ? std::optional(gap->slots.last) : std::nullopt);
+    if (gap) gaps.push_back({ids.back(), std::move(*gap)});
+  }
+  if (!ids.empty()) tx.exec(sql::schedule::declare_retire, ids, last_slots);
+  record_gaps(tx, gaps, now);
+  return static_cast<long>(ids.size());
+}
+
 // What declare_write.sql is told, column by column.
 struct Writes {
   std::vector<std::string> names, hashes, descriptions, handlers, payloads, policies;
@@ -82,7 +98,7 @@ class Handover {
     leave_out_faulty();
     choose();
     write();
-    retire();
+    result_.retired = retire(tx_, declarations_.zones(), request_.now);
     make_first_runs();
     if (request_.booted) make_reboot_runs();
     record_gaps(tx_, gaps_, request_.now);
@@ -101,7 +117,6 @@ class Handover {
   bool refuse_past(const Candidate& candidate);
   void come_into_force(const db::Row& row, const Candidate& candidate);
   void write();
-  void retire();
   void make_first_runs();
   void make_reboot_runs();
   void find_differences();
@@ -258,19 +273,6 @@ void Handover::write() {
   }
 }
 
-void Handover::retire() {
-  std::vector<std::int64_t> ids;
-  std::vector<std::optional<Time>> last_slots;
-  for (const auto& row : tx_.exec(sql::schedule::declare_retired)) {
-    ids.push_back(row["id"].as<std::int64_t>());
-    auto gap = unplanned(row, Reason::retired, declarations_.zones(), request_.now);
-    last_slots.push_back(gap ? std::optional(gap->slots.last) : std::nullopt);
-    if (gap) gaps_.push_back({ids.back(), std::move(*gap)});
-  }
-  if (!ids.empty()) tx_.exec(sql::schedule::declare_retire, ids, last_slots);
-  result_.retired = static_cast<long>(ids.size());
-}
-
 void Handover::make_first_runs() {
   if (first_runs_.empty()) return;
   tx_.exec(sql::schedule::plan_run, first_runs_, request_.now);
@@ -324,7 +326,9 @@ Declarations::Declarations(const Definitions& definitions, Zones& zones) : zones
     }
     Digest own;
     own.add(name).add(one.timezone);
-    for (const auto& key : config::definition_keys()) own.add(key.show(definition));
+    // Keys of later versions that are not set make no difference.
+    for (const auto& key : config::definition_keys())
+      if (const auto value = key.show(definition); !value.empty()) own.add(key.name).add(value);
     one.hash = hexadecimal(own);
     digest.add(one.hash);
     all_.push_back(std::move(one));
@@ -335,6 +339,16 @@ Declarations::Declarations(const Definitions& definitions, Zones& zones) : zones
 Declared declare(db::Transaction& tx, const Declarations& declarations,
                  const DeclareRequest& request) {
   return Handover(tx, declarations, request).run();
+}
+
+Upkeep upkeep(db::Transaction& tx, Zones& zones, Time now) {
+  Upkeep done;
+  tx.exec(sql::schedule::declare_lock);
+  done.mended = static_cast<long>(tx.exec(sql::schedule::plan_mend, now).size());
+  for (const auto& row : tx.exec(sql::schedule::declare_forget, now))
+    done.forgotten.emplace_back(row["host"].c_str());
+  if (!done.forgotten.empty()) done.retired = retire(tx, zones, now);
+  return done;
 }
 
 std::string mark_of(const Declarations& declarations, bool complete) {

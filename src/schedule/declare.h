@@ -69,6 +69,16 @@ struct Declared {
 Declared declare(db::Transaction& tx, const Declarations& declarations,
                  const DeclareRequest& request);
 
+// What an hour brings to light: definitions whose slots were used up by a clock that was more than
+// a day ahead go on from `now`, and hosts that were not heard of for 30 days declare nothing any
+// more. Waits for whoever plans. Throws DatabaseError.
+struct Upkeep {
+  long mended = 0;
+  std::vector<std::string> forgotten;  // hosts
+  long retired = 0;
+};
+Upkeep upkeep(db::Transaction& tx, Zones& zones, Time now);
+
 // What hosts.definitions_hash holds afterwards: another text when a definition was left out that
 // may be usable later, so that it is tried again each hour.
 std::string mark_of(const Declarations& declarations, bool complete);

@@ -7,32 +7,36 @@
 namespace schedctl::schedule {
 namespace {
 
-bool holds(const db::Row& row, const char* column) { return *row[column].c_str() == 't'; }
-
-std::string obstacle_of(const db::Row& row) {
-  if (!holds(row, "is_active")) return "is not active";
-  if (holds(row, "due") || holds(row, "unfinished")) return "is not over";
-  if (row["last_status"].is_null()) return "has not run yet";
-  const std::string status = row["last_status"].c_str();
-  if (status == "completed" || status == "skipped") return "";
-  return fmt::format("was not good, its last run: {}", status);
+std::string obstacle_of(const Dependencies::State& state) {
+  if (!state.declared) return "is declared by no host any more";
+  if (state.due || state.unfinished) return "is not over";
+  if (!state.last_status) return "has not run yet";
+  if (*state.last_status == "completed" || *state.last_status == "skipped") return "";
+  return "was not good, its last run: " + *state.last_status;
 }
 
 }  // namespace
 
-Dependencies::Dependencies(db::Transaction& tx, const std::vector<std::string>& names, Time now) {
-  if (names.empty()) return;
-  for (const auto& row : tx.exec(sql::schedule::plan_dependencies, names, now))
-    obstacles_[row["name"].c_str()] = obstacle_of(row);
-}
-
 std::string Dependencies::obstacle(const std::vector<std::string>& depends_on) const {
   for (const auto& name : depends_on) {
-    const auto found = obstacles_.find(name);
-    if (found == obstacles_.end()) return fmt::format("dependency {} is unknown", name);
-    if (!found->second.empty()) return fmt::format("dependency {} {}", name, found->second);
+    const auto found = states_.find(name);
+    if (found == states_.end()) return fmt::format("dependency {} is unknown", name);
+    if (const auto obstacle = obstacle_of(found->second); !obstacle.empty())
+      return fmt::format("dependency {} {}", name, obstacle);
   }
   return "";
+}
+
+Dependencies look_at_dependencies(db::Transaction& tx, const std::vector<std::string>& names,
+                                  Time now) {
+  std::map<std::string, Dependencies::State> states;
+  if (names.empty()) return Dependencies(states);
+  for (const auto& row : tx.exec(sql::schedule::plan_dependencies, names, now)) {
+    const auto holds = [&](const char* column) { return *row[column].c_str() == 't'; };
+    states[row["name"].c_str()] = {holds("declared"), holds("due"), holds("unfinished"),
+                                   db::optional_text_of(row["last_status"])};
+  }
+  return Dependencies(std::move(states));
 }
 
 }  // namespace schedctl::schedule

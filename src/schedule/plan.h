@@ -45,10 +45,6 @@ struct Planned {
 // definitions become visible together, when the caller commits. Throws DatabaseError.
 Planned plan(db::Transaction& tx, Zones& zones, const PlanRequest& request);
 
-// Definitions of which a clock that was more than a day ahead has used up the slots go on from
-// `now`. Returns how many. Waits for whoever plans. Throws DatabaseError.
-long mend_clocks(db::Transaction& tx, Time now);
-
 // Gaps of definitions become history. Throws DatabaseError.
 struct DefinitionGap {
   std::int64_t definition = 0;

@@ -54,7 +54,7 @@ TEST_SUITE("cli::pause [db]") {
       CHECK(refused.out == "");
     }
     CHECK(installation.schedctl({"pause", "--reason", "\xff"}).exit_code == 65);
-    CHECK(installation.schedctl({"pause", "nightly"}).exit_code == 64);
+    CHECK(installation.schedctl({"pause", "nightly", "weekly"}).exit_code == 64);
 
     CHECK(installation.database.value("select count(*) from current_pause") == "0");
   }
@@ -75,5 +75,40 @@ TEST_SUITE("cli::pause [db]") {
     CHECK(json["due"].empty());
     installation.schedctl({"resume"});
     CHECK(installation.schedctl({"process", "--dry-run"}).out.starts_with("would run job "));
+  }
+
+  TEST_CASE("one definition is paused and resumed by its name; an unknown one is bad data") {
+    Installation installation;
+    installation.database.query(
+        "insert into job_definitions (name, handler) values ('nightly', 'noop')");
+
+    const auto paused = installation.schedctl({"pause", "nightly", "--until", "2100-01-01 00:00"});
+    CHECK(paused.exit_code == 0);
+    CHECK(paused.out.starts_with("nightly: paused since 20"));
+    CHECK(
+        paused.out.ends_with(", until 2100-01-01 00:00:00+00:00; what runs goes on; "
+                             "to end it: schedctl resume nightly\n"));
+    CHECK(installation.database.value("select count(*) from current_pause") == "0");
+    CHECK(installation.schedctl({"resume", "nightly"}).out == "nightly resumed\n");
+    CHECK(installation.schedctl({"resume", "nightly"}).out == "nightly was not paused\n");
+
+    const auto json = nlohmann::json::parse(
+        installation.schedctl({"pause", "nightly", "--reason", "r", "--json"}).out);
+    CHECK(json["definition"] == "nightly");
+    CHECK(json["paused"] == true);
+    CHECK(json["pause_reason"] == "r");
+    CHECK(nlohmann::json::parse(installation.schedctl({"resume", "nightly", "--json"}).out) ==
+          nlohmann::json{{"schema_version", 1},
+                         {"definition", "nightly"},
+                         {"paused", false},
+                         {"was_paused", true}});
+
+    for (const std::string command : {"pause", "resume", "run"}) {
+      const auto refused = installation.schedctl({command, "nigthly"});
+      CAPTURE(refused.err);
+      CHECK(refused.exit_code == 65);
+      CHECK(refused.err.find("there is no definition \"nigthly\"") != std::string::npos);
+      CHECK(refused.out == "");
+    }
   }
 }

@@ -94,13 +94,15 @@ TEST_SUITE("db::roles [db]") {
     make_roles(database);
     make_roles(database);  // twice is no change
 
-    CHECK(rights(database, "schedctl_worker") ==
-          "audit_log S, current_pause S, declarations SIUD, executions S, hosts SIUD, "
-          "job_definitions SIUD, job_executions SIUD, job_logs SIUD, job_queue SIUD, jobs S, "
-          "schema_migrations S, settings S, workers SIUD");
+    CHECK(
+        rights(database, "schedctl_worker") ==
+        "audit_log S, current_pause S, declarations SIUD, definitions S, executions S, hosts SIUD, "
+        "job_definitions SIUD, job_executions SIUD, job_logs SIUD, job_queue SIUD, jobs S, "
+        "schema_migrations S, settings S, workers SIUD");
     CHECK(rights(database, "schedctl_producer") == "schema_migrations S, settings S");
     CHECK(rights(database, "schedctl_viewer") ==
-          "audit_log S, current_pause S, declarations S, executions S, hosts S, job_logs S, "
+          "audit_log S, current_pause S, declarations S, definitions S, executions S, hosts S, "
+          "job_logs S, "
           "schema_migrations S, settings S, workers S");
     CHECK(functions(database, "schedctl_producer") == "cancel enqueue enqueue_many retry");
     CHECK(functions(database, "schedctl_viewer").empty());
@@ -231,7 +233,12 @@ TEST_SUITE("db::roles [db]") {
     CHECK(worker.exit_code({"resume"}) == 0);
     CHECK(worker.exit_code({"job", "retry", "1"}) == 0);
     CHECK(worker.exit_code({"job", "cancel", "1"}) == 0);
-    for (const auto* command : {"status", "history", "logs", "cleanup-stuck"})
+    host.configure("\n[job.d]\nhandler = \"noop\"\nevery = \"1h\"\nfirst_run = \"now\"\n");
+    CHECK(worker.exit_code({"process"}) == 0);
+    CHECK(host.count("job_executions where status = 'completed'") == 2);
+    for (const auto* command : {"pause", "resume", "run"})
+      CHECK(worker.exit_code({command, "d"}) == 0);
+    for (const auto* command : {"status", "history", "logs", "definitions", "cleanup-stuck"})
       CHECK(worker.exit_code({command}) == 0);
     CHECK(host.database.value("select string_agg(distinct who, ' ') from audit_log") ==
           worker.name());
@@ -272,8 +279,9 @@ TEST_SUITE("db::roles [db]") {
     CHECK(producer.exit_code({"status"}) == 77);
     CHECK(producer.exit_code({"process"}) == 77);
     CHECK(producer.exit_code({"pause"}) == 77);
+    CHECK(producer.exit_code({"run", "d"}) == 77);
 
-    for (const auto* command : {"status", "history", "logs"})
+    for (const auto* command : {"status", "history", "logs", "definitions"})
       CHECK(viewer.exit_code({command}) == 0);
     CHECK(viewer.exit_code({"enqueue", "noop"}) == 77);
     CHECK(viewer.exit_code({"process"}) == 77);

@@ -181,4 +181,105 @@ TEST_SUITE("e2e::definitions [db]") {
 
     CHECK(host.read("order") == "first\nthen\n");
   }
+
+  TEST_CASE("a run that outlasts many slots stays the only one; each slot that comes is recorded") {
+    Host host;
+    host.handler(
+        "long",
+        "echo start >> journal; while [ ! -e stop ]; do sleep 0.1; done; echo end >> journal");
+    host.configure(definition("d", "handler = \"long\"\nevery = \"1s\""));
+    host.tick();
+    auto run = host.start_process({"--linger", "10s", "--max-runtime", "10s"});
+    host.await("job_executions where error_class = 'overlap'", 3);
+    host.folder.write("stop", "");
+    host.await("job_executions where status = 'completed'", 2);
+    run.kill(SIGTERM);
+    run.wait();
+
+    CHECK(host.read("journal").starts_with("start\nend\nstart\nend\n"));
+    CHECK(
+        host.database.value(
+            "select count(distinct slot) = count(*) from job_executions where slot is not null") ==
+        "t");
+  }
+
+  TEST_CASE("overlap cancel: the next slot ends the run before and starts when that is gone") {
+    Host host;
+    host.handler("first", "echo start $$ >> journal; while [ ! -e stop ]; do sleep 0.1; done");
+    host.configure(definition("d", "handler = \"first\"\nevery = \"3s\"\noverlap = \"cancel\""));
+    host.tick();
+    host.await("job_definitions where due_at <= now()", 1);
+    auto run = host.start_process();
+    const auto old = host.await_line("journal");
+    test::wait_until([&] { return host.lines("journal") >= 2; }, "the next run");
+
+    CHECK_FALSE(test::alive(std::stoi(old.substr(6))));
+    host.folder.write("stop", "");
+    CHECK(run.wait().exit_code == 0);
+    CHECK(host.database
+              .value("select string_agg(status, ' ' order by id) from job_executions where "
+                     "job_queue_id is not null")
+              .starts_with("cancelled "));
+    CHECK(host.count("job_executions where status = 'completed'") == 1);
+    CHECK(host.database.value("select distinct cancel_reason from job_queue") ==
+          "overlap: the next slot has come");
+  }
+
+  TEST_CASE(
+      "a definition that changes or goes while its job waits or runs costs neither job nor "
+      "history") {
+    Host host;
+    host.handler("long", "echo start >> journal; while [ ! -e stop ]; do sleep 0.1; done");
+    const auto only = [&](const std::string& toml) {
+      host.replace_config(host.database.toml() + toml);
+    };
+    const std::string handler = "[handler.long]\ntype = \"command\"\nargv = [\"sh\", \"" +
+                                (host.folder / "long.sh") + "\"]\ncwd = \".\"\n";
+    only(handler + definition("d", "handler = \"long\"\ncron = \"0 * * * *\""));
+    host.tick();
+    make_due(host, "0 hours");
+    auto run = host.start_process();
+    host.await_line("journal");
+    host.database.query("select run_definition('d')");  // waits for the one that runs
+
+    only(handler);
+    CHECK(host.start_process({"--lock-file", host.folder / "other/lock", "--max-runtime", "1s"})
+              .wait()
+              .exit_code == 0);
+    CHECK(host.count("definitions where state = 'retired' and next_run_at is null") == 1);
+    host.database.query("delete from job_definitions");  // nobody should, but somebody will
+    host.folder.write("stop", "");
+    CHECK(run.wait().exit_code == 0);
+    host.tick();
+
+    CHECK(host.count("job_queue") == 0);
+    CHECK(host.count("executions where status = 'completed' and job_definition_id is not null") ==
+          2);
+  }
+
+  TEST_CASE("hosts whose clocks are minutes off plan by the database's clock alone") {
+    Host host(definition(
+        "d", "handler = \"noop\"\nevery = \"1s\"\noverlap = \"allow\"\nmisfire = \"all\""));
+    host.tick();
+    const auto run = [&](const std::string& offset, const std::string& name) {
+      const auto end = host.shell(
+          "faketime -f " + offset + " $S process --lock-file " + (host.folder / name) + "/lock",
+          {"SCHEDCTL_HOST=" + name});
+      CHECK(end.exit_code == 0);
+      CHECK(end.err == "");
+    };
+    for (int round = 1; round <= 3; ++round) {
+      host.await("job_definitions where due_at <= now()", 1);
+      run("+10m", "early");
+      host.await("job_definitions where due_at <= now()", 1);
+      run("-10m", "late");
+    }
+
+    CHECK(host.count("jobs") >= 6);
+    CHECK(host.count("jobs where slot > now() or slot > created_at") == 0);
+    CHECK(host.database.value(
+              "select extract(epoch from max(slot) - min(slot)) + 1 = count(distinct slot) and "
+              "count(distinct slot) = count(*) from jobs") == "t");
+    CHECK(host.count("job_executions where status <> 'completed'") == 0);
+  }
 }

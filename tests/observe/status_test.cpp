@@ -140,10 +140,10 @@ TEST_SUITE("observe::status [db]") {
         "insert into job_definitions (name, handler, schedule) values ('nightly', 'noop', '0 2 * * "
         "*')");
     database.query(
-        "insert into job_executions (id, job_definition_id, job_type, status, finished_at, "
-        "attempt) "
-        "select i, d.id, 'noop', s, now(), 1 from job_definitions d, (values (1, 'failed'), (2, "
-        "'completed')) v(i, s)");
+        "insert into job_executions (id, job_queue_id, job_definition_id, job_type, status, "
+        "finished_at, attempt) "
+        "select i, nullif(i, 3), d.id, 'noop', s, now(), 1 from job_definitions d, "
+        "(values (1, 'failed'), (2, 'completed'), (3, 'skipped')) v(i, s)");
 
     const auto definition = status_of(database)["definitions"][0];
 

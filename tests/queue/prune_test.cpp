@@ -104,4 +104,30 @@ TEST_SUITE("queue::prune [db]") {
     tx.commit();
     CHECK(history.executions() == "");
   }
+
+  TEST_CASE(
+      "the last attempt of a definition stays, as others may depend on it; skipped slots go") {
+    History history;
+    for (const auto id : {1, 2, 11, 12, 13})
+      history.add(id, id == 2 || id > 11 ? "failed" : "completed", past - 1s, id);
+    history.add(14, "skipped", past - 1s);
+    history.database.query("update job_executions set job_definition_id = id / 10");
+    const auto outlived = [&] {
+      auto connection = history.database.connect(db::Session::claiming);
+      db::Transaction tx(connection, db::autocommit);
+      return queue::outlived(tx, {});
+    };
+    CHECK(outlived());
+
+    CHECK(history.prune(queue::prune_completed) == 2);
+    CHECK(history.prune(queue::prune_failed) == 2);
+
+    CHECK(history.executions() == "2 13");
+    CHECK_FALSE(outlived());
+    history.add(15, "completed", past - 1s, 15);
+    history.database.query("update job_executions set job_definition_id = 1 where id = 15");
+    CHECK(outlived());
+    CHECK(history.prune(queue::prune_failed) == 1);
+    CHECK(history.executions() == "2 15");
+  }
 }

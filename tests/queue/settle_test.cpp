@@ -6,6 +6,7 @@
 
 #include "support/claims.h"
 #include "support/database.h"
+#include "support/quiet_log.h"
 
 using namespace schedctl;
 using namespace std::chrono_literals;
@@ -49,6 +50,35 @@ struct Claimed {
 }  // namespace
 
 TEST_SUITE("queue::settle [db]") {
+  TEST_CASE("a definition's own delays go before those of its handler") {
+    test::Database database;
+    database.query(
+        "insert into job_definitions (name, handler, policies) values "
+        "('own', 'x', '{\"retry\": {\"backoff\": \"list\", \"delays_ms\": [60000, 90000]}}'), "
+        "('none', 'x', '{}'), ('later', 'x', '{\"retry\": {\"backoff\": \"lunar\"}}')");
+    database.query(
+        "insert into job_queue (job_type, scheduled_for, definition_id, attempts) "
+        "select 'x', $1::timestamptz, d.id, tries from job_definitions d, unnest(array[0, 1]) "
+        "tries "
+        "union all select 'x', $1::timestamptz, null, 0",
+        {past});
+    auto connection = database.connect(db::Session::recording);
+    const test::QuietLog quiet;
+
+    std::vector<queue::Settled> batch;
+    for (const auto& claim : test::claim(connection, test::claim_request("x")))
+      batch.push_back(settled(claim, {.result = Result::failed}, policy(3)));
+    CHECK(test::settle(connection, batch).size() == 7);
+
+    // Handlers: ten seconds. Failed two seconds after `past`.
+    CHECK(database.value(
+              "select string_agg(concat(coalesce(d.name, '-'), q.attempts, '=', "
+              "extract(epoch from q.scheduled_for - $1::timestamptz - interval '2 s')::int), ' ' "
+              "order by d.name, q.attempts) from job_queue q left join job_definitions d on d.id = "
+              "q.definition_id",
+              {past}) == "later1=10 later2=10 none1=10 none2=10 own1=60 own2=90 -1=10");
+  }
+
   TEST_CASE("a completed job leaves the queue and history carries it") {
     Claimed held("job_type, priority, group_key, unique_key, payload",
                  "'x', 5, 'g', 'u', '{\"a\": 1}'");

@@ -146,6 +146,32 @@ TEST_SUITE("schedule::declare [db]") {
     CHECK(here.of("a", "is_active") == "t");
   }
 
+  TEST_CASE(
+      "a host that was not heard of for 30 days declares nothing any more, until it comes back") {
+    Planning here;
+    here.declare(hourly(), at("08:30:00"), "lost");
+    here.declare(definition("b", "every = \"1d\"") + hourly(), at("08:30:00"), "other");
+    here.declare(definition("b", "every = \"1d\""), at("08:31:00"), "other");
+    here.database.query("update hosts set last_tick_at = $1::timestamptz - interval '30 days'",
+                        {at("11:30:00")});
+    here.database.query("update hosts set last_tick_at = $1::timestamptz where host = 'other'",
+                        {at("11:30:00")});
+    auto connection = here.database.connect(db::Session::claiming);
+    db::Transaction tx(connection);
+    CHECK(schedule::upkeep(tx, here.zones, at("11:29:59")).forgotten.empty());
+
+    const auto done = schedule::upkeep(tx, here.zones, at("11:30:01"));
+    tx.commit();
+
+    CHECK(done.forgotten == std::vector<std::string>{"lost"});
+    CHECK(done.retired == 1);
+    CHECK(here.gaps("a") == "retired 3 09:00:00-11:00:00");
+    CHECK(here.of("b", "is_active") == "t");
+    CHECK(here.database.value("select definitions_hash from hosts where host = 'lost'") == "");
+    here.declare(hourly(), at("12:30:00"), "lost");
+    CHECK(here.of("a", "is_active") == "t");
+  }
+
   TEST_CASE("of two hosts with different files the one that was changed last is followed") {
     Planning here;
     here.declare(hourly("priority = 1"), at("08:00:00"), "x");

@@ -173,7 +173,7 @@ TEST_SUITE("schedule::plan [db]") {
     auto connection = here.database.connect(db::Session::claiming);
     const auto mend = [&](Time now) {
       db::Transaction tx(connection);
-      const auto mended = schedule::mend_clocks(tx, now);
+      const auto mended = schedule::upkeep(tx, here.zones, now).mended;
       tx.commit();
       return mended;
     };
@@ -378,9 +378,11 @@ TEST_SUITE("schedule::dependencies [db]") {
               .waiting == 1);
   }
 
-  TEST_CASE("a dependency that is gone or disabled is not ready") {
+  TEST_CASE(
+      "a dependency that is gone or retired is not ready; one that is only run by hand may be") {
     Planning here;
     here.declare(both, at("01:00:00"));
+    here.database.query("delete from declarations where definition = 'backup'");
     here.database.query("update job_definitions set is_active = false where name = 'backup'");
     here.plan(at("02:00:00"));
     here.plan(at("02:30:00"));
@@ -390,7 +392,13 @@ TEST_SUITE("schedule::dependencies [db]") {
 
     CHECK(here.database.value(
               "select string_agg(error_message, ', ' order by id) from job_executions") ==
-          "1 slot, 2026-03-10T02:00:00Z: dependency backup is not active, "
+          "1 slot, 2026-03-10T02:00:00Z: dependency backup is declared by no host any more, "
           "1 slot, 2026-03-11T02:00:00Z: dependency backup is unknown");
+    here.declare("[job.backup]\nhandler = \"noop\"\nenabled = false\n" +
+                     definition("report", "cron = \"0 2 * * *\"\ndepends_on = [\"backup\"]"),
+                 at("03:00:00") + 24h);
+    here.database.query("select run_definition('backup')");
+    here.finish("backup");
+    CHECK(here.plan(at("02:00:00") + 48h).jobs == 1);
   }
 }

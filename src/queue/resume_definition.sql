@@ -1,0 +1,3 @@
+-- End the pause of one definition.
+--   $1 name text
+select resume_definition($1::text)
