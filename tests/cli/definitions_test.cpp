@@ -156,7 +156,7 @@ TEST_SUITE("cli::simulate [db]") {
     const auto shown = simulate({});
     CHECK(shown.exit_code == 0);
     CHECK(shown.out.find("2026-03-27 01:00:00+00:00") != std::string::npos);
-    CHECK(shown.out.find("2026-03-29 00:00:00+00:00") != std::string::npos);
+    CHECK(shown.out.find("2026-03-29 01:00:00+00:00") != std::string::npos);
     CHECK(shown.out.ends_with("nightly: no run was completed yet; taken to last 1s\n"));
     const auto document = json::parse(simulate({"--json", "--duration", "5m"}).out);
     CHECK(document["complete"] == true);

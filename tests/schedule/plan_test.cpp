@@ -172,6 +172,7 @@ TEST_SUITE("schedule::plan [db]") {
 
     auto connection = here.database.connect(db::Session::claiming);
     const auto mend = [&](Time now) {
+      here.database.query("update hosts set last_tick_at = $1", {now});
       db::Transaction tx(connection);
       const auto mended = schedule::upkeep(tx, here.zones, now).mended;
       tx.commit();
