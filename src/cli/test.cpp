@@ -39,6 +39,15 @@ const char* word(Status status) {
   return status == Status::pass ? "PASS" : status == Status::warn ? "WARN" : "FAIL";
 }
 
+// Enough to see what is wrong.
+std::string some_of(std::vector<std::string> names) {
+  constexpr std::size_t most = 8;
+  const auto more = names.size() > most ? names.size() - most : 0;
+  names.resize(names.size() - more);
+  const auto text = fmt::format("{}", fmt::join(names, ", "));
+  return more == 0 ? text : fmt::format("{} and {} more", text, more);
+}
+
 // The checks, in an order in which each may rely on the ones before.
 class Examination {
  public:
@@ -164,7 +173,7 @@ class Examination {
           "", Status::fail,
           fmt::format("missing, or changed since the last migration: {}: see \"schedctl migrate "
                       "--print\" for how they were made",
-                      fmt::join(missing, ", "))};
+                      some_of(missing))};
     return {"", Status::pass,
             fmt::format("{} is at version {}", program_.config().database.schema, version)};
   }

@@ -125,6 +125,7 @@ Settings session_settings(const config::Database& database, Session session) {
                     {"standard_conforming_strings", "on"},
                     {"array_nulls", "on"},
                     {"transform_null_equals", "off"},
+                    {"quote_all_identifiers", "off"},
                     {"default_transaction_isolation", "read committed"}};
   const auto add = [&](std::string_view name, std::string value) {
     settings.push_back({name, std::move(value)});

@@ -270,6 +270,11 @@ TEST_SUITE("doubt::rogue_server [db]") {
   }
 
   TEST_CASE("a server that talks nonsense, or without end, costs a line and seconds") {
-    together({nonsense, gigabyte, noise_later});
+    together({nonsense, gigabyte});
+  }
+
+  TEST_CASE("nor does one that begins properly cost more than the longest statement may" *
+            doctest::skip(!measures())) {
+    noise_later();
   }
 }
