@@ -103,8 +103,13 @@ queue::StoredJob store(std::optional<db::Connection> connection, const config::D
                       attempt.id),
           "", true);
     if (tries == db::conflict_tries)
-      throw DatabaseError(ExitCode::temporary,
-                          "the connection was lost during COMMIT, again and again", "", true);
+      throw DatabaseError(
+          ExitCode::temporary,
+          fmt::format("the connection was lost during COMMIT, again and again; {}: try again later",
+                      doubtful == 0 && !attempt.unknown
+                          ? "the job is not stored"
+                          : "it is unknown whether the job was stored"),
+          "", true);
     if (attempt.unknown) doubtful = attempt.id;
   }
 }

@@ -135,6 +135,17 @@ void make_schema(Transaction& tx, const std::string& schema) {
   if (!has_table(tx, schema)) tx.exec_text(record_table);
 }
 
+// Each step makes something there; the server's own words would not say whose matter that is.
+void require_right_to_create(Transaction& tx, const std::string& schema) {
+  if (tx.exec_text("select has_schema_privilege($1, 'create')", {schema})[0][0].as<bool>()) return;
+  throw DatabaseError(
+      ExitCode::permission,
+      fmt::format("database: permission denied to create in schema {}: it takes a member of "
+                  "schedctl_owner, see \"schedctl migrate --roles\"",
+                  escape_control(schema)),
+      "42501");
+}
+
 void require_not_newer(const std::map<int, MigrationState>& states, const std::string& schema) {
   if (!states.empty() && states.rbegin()->first > latest_version())
     check_version(states.rbegin()->first, schema);
@@ -151,6 +162,7 @@ const Migration* apply_next(Connection& connection, Duration patience) {
     if (states.contains(step.version)) continue;
     make_schema(tx, schema);
     become_owner(tx, schema);
+    require_right_to_create(tx, schema);
     tx.exec_text(step.text);
     tx.exec_text("insert into " + table_of(schema) +
                      " (version, name, checksum, binary_version) values ($1, $2, $3, $4)",

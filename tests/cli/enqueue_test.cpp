@@ -211,8 +211,7 @@ TEST_SUITE("cli::enqueue [db]") {
   }
 
   TEST_CASE(
-      "a connection that ends during COMMIT leaves it open whether the job is stored, and says "
-      "so") {
+      "a connection that ends during each COMMIT leaves nothing, which is found out and said") {
     Installation here;
     // A deferred trigger runs inside COMMIT; there it cuts the session's own connection.
     here.database.query(
@@ -227,7 +226,8 @@ TEST_SUITE("cli::enqueue [db]") {
 
     CHECK(result.exit_code == 75);
     CHECK(result.out == "");
-    CHECK(holds(result.err, "it is unknown whether the job was stored"));
+    CHECK(holds(result.err, "the connection was lost during COMMIT, again and again"));
+    CHECK(holds(result.err, "the job is not stored"));
     CHECK(here.jobs() == "0");
   }
 

@@ -250,7 +250,8 @@ TEST_SUITE("db::roles [db]") {
         "schema_migrations)");
     const auto refused = worker.run({"migrate"});
     CHECK(refused.exit_code == 77);
-    CHECK(refused.err.find("it takes a member of schedctl_owner") != std::string::npos);
+    CHECK_MESSAGE(refused.err.find("it takes a member of schedctl_owner") != std::string::npos,
+                  refused.err);
   }
 
   TEST_CASE("schedctl test names the rights that a user lacks for a run") {
