@@ -1,6 +1,6 @@
 -- What the schema consists of, a piece a row, in words. A note of it is kept at each migration, so that what is missing
--- later can be named.
-select 'column ' || c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
+-- later can be named. Columns of views come last by name: they go with those of the tables.
+select case c.relkind when 'v' then 'view column ' else 'column ' end || c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
        || case when a.attnotnull then ' not null' else '' end as piece
   from pg_attribute a join pg_class c on c.oid = a.attrelid
  where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind in ('r', 'v') and a.attnum > 0

@@ -56,7 +56,8 @@ void ServerMemory::remember(const db::Connection& connection) const {
     make_private_folder(folder_of(file_));
     write_private_file(file_, fmt::format("{} {}\n", server.system_identifier, server.timeline));
   } catch (const Error& e) {
-    log::warn("which server was written to could not be remembered", {{"error", e.what()}});
+    // Of a full disk the next run complains that cannot work for it; this one can.
+    log::info("which server was written to could not be remembered", {{"error", e.what()}});
   }
 }
 
