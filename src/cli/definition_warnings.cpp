@@ -64,8 +64,8 @@ void check_dependencies(const Definition& definition, const config::Config& conf
   for (const auto& name : definition.depends_on)
     if (!config.definitions.at(name).enabled)
       warnings.add("depends_on",
-                   fmt::format("it waits for {}, which is not enabled: its slots are skipped "
-                               "unless somebody runs that by hand",
+                   fmt::format("it waits for {}, which is not enabled, so its slots are skipped: "
+                               "enable that, or remove it here",
                                name));
 }
 

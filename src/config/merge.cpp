@@ -97,6 +97,15 @@ void overlay_sections(Table& root, Table&& profile) {
   }
 }
 
+void check_name(const Entry& entry) {
+  constexpr std::size_t longest_name = 200;
+  try {
+    read_name(Node{entry.key}, longest_name);
+  } catch (const Problem& problem) {
+    fail(entry.place.text(), profile_section, problem.text);
+  }
+}
+
 }  // namespace
 
 void merge(Table& root, Table other) { merge_tables(root, std::move(other), 1, ""); }
@@ -111,7 +120,8 @@ std::vector<std::string> apply_profile(Table& root, const std::optional<std::str
     profiles = std::move(std::get<Table>(found->node.value));
     root.erase(found);
   }
-  for (auto& entry : profiles) {
+  for (const auto& entry : profiles) {
+    check_name(entry);
     table_of(entry, path_of(profile_section, entry.key));
     names.push_back(entry.key);
   }

@@ -100,8 +100,8 @@ TEST_SUITE("cli::validate") {
         lines[1].starts_with("schedctl.toml:6: job over: at 00:00 on day 1 of the month in Jan in "
                              "2020, UTC has no slot after "));
     CHECK(lines[2] ==
-          "schedctl.toml:15: job waits: it waits for off, which is not enabled: its "
-          "slots are skipped unless somebody runs that by hand");
+          "schedctl.toml:15: job waits: it waits for off, which is not enabled, so its "
+          "slots are skipped: enable that, or remove it here");
     CHECK(lines[3].starts_with("schedctl.toml:10: job zone: 20"));
     CHECK(lines[4].starts_with("schedctl.toml:10: job zone: 20"));
     const auto changes = lines[3] + lines[4];

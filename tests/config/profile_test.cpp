@@ -115,6 +115,7 @@ TEST_SUITE("config::profile") {
         {"[profile.p.profile.q]\n", "schedctl.toml:1: profile: unknown section"},
         {"profile = 1\n", "schedctl.toml:1: profile: 1 is no table: write [profile]"},
         {"[profile]\np = 1\n", "schedctl.toml:2: profile.p: 1 is no table: write [profile.p]"},
+        {"[profile.\"\".log]\n", "schedctl.toml:1: profile: \"\" is blank: write a name"},
         {"[profile.p.job.a]\nevery = \"1h\"\n", "schedctl.toml:1: job.a.handler: is missing"},
     };
     for (const auto& [bad, message] : cases) {
